@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import date, datetime, timedelta
 from typing import NamedTuple, cast
 
@@ -11,7 +11,7 @@ import asyncpg
 
 from schemas.errors import TidingsError
 from store.postgres import passing_errors, transaction
-from store.read_models.recorded import Recorded, Row, Source
+from store.read_models.recorded import PurchaseRow, Recorded, Source, StatusRow
 from store.sql import queries
 
 _TABLES = re.compile(r"\brecorded_(decisions|statuses|purchases|positions)(?=_by_minute\b|\b)")
@@ -54,7 +54,9 @@ class Rebuilt(Recorded):
         await check_ours(connection, self._still_ours, self._run)
         return await super()._position(connection, source)
 
-    async def _attribute(self, connection: asyncpg.Connection, rows: Sequence[Row]) -> None:
+    async def _attribute(
+        self, connection: asyncpg.Connection, table: str, rows: Iterable[StatusRow | PurchaseRow]
+    ) -> None:
         """Nothing: a new day's redemptions look for their deliveries once the day is in its place."""
 
 

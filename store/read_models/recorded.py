@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
@@ -19,6 +19,8 @@ BEYOND = date.max
 """The day of what is dated further ahead; Postgres has it as infinity."""
 _GIVEN = ("sent", "recovered")
 """Ends of deliveries that gave a customer their code."""
+_LOCKS = {"purchases": "lock_codes", "statuses": "share_codes"}
+"""By table, the lock under which its rows look for those of the other."""
 _EACH = timedelta(minutes=2)
 """Between two rounds of retention, whoever makes them."""
 
@@ -86,6 +88,11 @@ class StatusRow(NamedTuple):
         """The key within its day."""
         return self.project_id, self.delivery_id, self.outcome, self.occurred_at
 
+    @property
+    def tells_code(self) -> bool:
+        """True where a customer was given a code by it."""
+        return self.code_key is not None and self.outcome in _GIVEN
+
 
 class PurchaseRow(NamedTuple):
     """An order that was paid, a code that was redeemed, or that one of them was taken back."""
@@ -105,6 +112,11 @@ class PurchaseRow(NamedTuple):
     def identity(self) -> tuple[object, ...]:
         """The key within its day."""
         return self.project_id, self.event_id
+
+    @property
+    def tells_code(self) -> bool:
+        """True where a code was redeemed."""
+        return self.code_key is not None
 
 
 Row = DecisionRow | StatusRow | PurchaseRow
@@ -216,26 +228,21 @@ class Recorded:
         await connection.execute(self._sql["make_days"], f"{self.prefix}_{table}", days)
         source = () if table == "purchases" else (position["source"],)
         new: int = await connection.fetchval(self._sql[f"put_{table}"], *source, *_columns(placed.values()))
-        await self._attribute(connection, list(placed.values()))
+        if table != "decisions":  # which have no codes
+            await self._attribute(connection, table, placed.values())
         return new
 
-    async def _attribute(self, connection: asyncpg.Connection, rows: Sequence[Row]) -> None:
+    async def _attribute(
+        self, connection: asyncpg.Connection, table: str, rows: Iterable[StatusRow | PurchaseRow]
+    ) -> None:
         """Have each redemption name the delivery that gave its code, whichever of the two is kept last.
 
         Of two transactions with one of them each, the later to have the lock sees what the other has written.
         """
-        redeemed = [(row.day, *row.identity) for row in rows if isinstance(row, PurchaseRow) and row.code_key]
-        given = [
-            (row.day, *row.identity)
-            for row in rows
-            if isinstance(row, StatusRow) and row.code_key and row.outcome in _GIVEN
-        ]
-        if redeemed:
-            await connection.execute(self._sql["lock_codes"])
-            await connection.execute(self._sql["attribute_purchases"], *_columns(redeemed))
-        if given:
-            await connection.execute(self._sql["share_codes"])
-            await connection.execute(self._sql["attribute_statuses"], *_columns(given))
+        with_code = [(row.day, *row.identity) for row in rows if row.tells_code]
+        if with_code:
+            await connection.execute(self._sql[_LOCKS[table]])
+            await connection.execute(self._sql[f"attribute_{table}"], *_columns(with_code))
 
     async def tidy(self) -> int:
         """Drop the days that are kept no longer, where it is time for it and nobody else does it; how many."""

@@ -134,7 +134,7 @@ class Intake(Generic[T]):
 class BatchLog:
     """The lines of batches whose work is done: of a topic one a second at most, with the sums since the one before.
 
-    Under live load a batch has a record or two: a line each was a tenth of the matcher's work, and nobody's reading.
+    Under live load a batch has a record or two: a line each took a twelfth of the matcher's main thread, for nobody.
     """
 
     def __init__(self, metrics: Metrics, *, ticks: Callable[[], float] = time.monotonic) -> None:

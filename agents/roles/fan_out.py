@@ -165,18 +165,15 @@ class FanOut:
         if started is None and (starts := found[0].starts_at) and await self._sends.now() < starts:
             return _LOOK_AGAIN, f"its distribution starts at {starts.isoformat()}"
         if started is None:
-            started, why = await self._begun(send, *found)
+            claimed, why = await self._begun(claimed, *found)
         else:
             why = await self._other_segment(send)
-        if started is None or why:
+        if claimed.started is None or why:
             return (_LOOK_AT_HELD if why else _LOOK_AGAIN), why
-        if claimed.started is None and send.approve_above is not None:
-            begun = await self._sends.find(send.project_id, send.send_id)
-            claimed = replace(claimed, send=begun or send)  # with the digest of its segment
         capacity = await self._capacity(send, _channels(found[0]))
         if not capacity:
             return _LOOK_AGAIN, "as many are ahead as left within the last minute"
-        await self._emit(claimed, started, min(capacity, _TURN))
+        await self._emit(claimed, claimed.started, min(capacity, _TURN))
         return timedelta(), ""
 
     async def _is_over(self, send: SendRow, rule: Distribution) -> bool:
@@ -187,24 +184,25 @@ class FanOut:
         log.info("send_ended", project=send.project_id, send=send.send_id)
         return True
 
-    async def _begun(self, send: SendRow, rule: Distribution, created_at: datetime) -> tuple[Started | None, str]:
+    async def _begun(self, claimed: Claimed, rule: Distribution, created_at: datetime) -> tuple[Claimed, str]:
         """Fix what stands in all of its events: the distribution as it is now, after every edit of its hold.
 
-        None, and why, of one that goes to so many that it needs an approval of what goes out now.
+        The same as before, and why, of one that goes to so many that it needs an approval of what goes out now.
         """
+        send = claimed.send
         if send.starts_at is None:
-            return None, ""
+            return claimed, ""
         at = max(send.live_at or send.starts_at, rule.starts_at or send.starts_at)
         started = Started(at=at, version=rule.version, distribution=distribution_object(rule, created_at))
         async with self._sends.change() as change:
             now = await change.lock(send.project_id, send.send_id)
             if now is None or now.revision != send.revision:
-                return None, ""
+                return claimed, ""
             why, segment = await self._approved(change, now, rule)
             if why or not await change.begin(now, self._owner, started, segment):
-                return None, why
+                return claimed, why
         log.info("send_began", project=send.project_id, send=send.send_id, version=rule.version)
-        return started, ""
+        return replace(claimed, send=replace(send, segment_digest=segment), started=started), ""
 
     async def _approved(self, change: SendChange, send: SendRow, rule: Distribution) -> tuple[str, str | None]:
         """The approval that a send lacks, if any, and the digest of its segment that nobody changes until it begins."""

@@ -5,7 +5,8 @@ Where it breaks off half way, what was saved stays and is marked, and the same a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import asyncpg
@@ -13,7 +14,6 @@ import asyncpg
 from console.control import campaigns, distributions, segments, templates
 from console.control.distributions import Announce
 from console.control.from_git.plan import FolderPlan
-from console.control.from_git.three_way import Compared
 from schemas.errors import TidingsError
 from schemas.managed import ManagedKind, ManagedThing, Mark
 from store.distributions import Control
@@ -52,75 +52,79 @@ async def apply(
 
     What nothing names any more ends last.
     """
-    done: list[str] = []
-
-    def saved(what: str) -> None:
-        done.append(what)
-        on_progress(what)
-
+    applying = _Applying(pool, plan, project_id, announce, actor, now, on_progress)
     try:
-        await _save(pool, plan, project_id, announce, actor, now, saved)
+        await applying.save()
         if plan.prunes:
-            gone = [one for one in plan.compared if one.plan == "gone"]
-            await _prune(pool, gone, project_id, announce, actor, now, saved)
+            await applying.prune()
     except TidingsError as error:
-        if not done:
+        if not applying.done:
             raise
-        raise BrokeOff(f"{error}. Applied: {', '.join(done)}; the same again does the rest") from error
+        raise BrokeOff(f"{error}. Applied: {', '.join(applying.done)}; the same again does the rest") from error
 
 
-async def _save(
-    pool: asyncpg.Pool,
-    plan: FolderPlan,
-    project_id: str,
-    announce: Announce,
-    actor: str,
-    now: datetime,
-    saved: Callable[[str], None],
-) -> None:
-    def marking(kind: ManagedKind) -> Marking:
-        return Marking([
-            Mark(ManagedThing(project_id, kind, one.identity), plan.source, plan.hashes[kind, one.identity],
-                 one.version, actor, now)
-            for one in plan.planned[kind]
-        ])  # fmt: skip
+@dataclass(slots=True)
+class _Applying:
+    """A folder that is being applied; `done` is what is saved so far, in words."""
 
-    planned = plan.planned
-    await campaigns.save(pool, planned["campaign"], actor=actor, now=now, keep=marking("campaign"))
-    saved("campaigns")
-    await segments.save(pool, planned["segment"], actor=actor, keep=marking("segment"))
-    saved("segments")
-    await templates.save(pool, planned["template"], actor=actor, now=now, keep=marking("template"))
-    saved("templates")
-    rules = planned["distribution"]
-    await distributions.save(pool, rules, announce, actor=actor, now=now, keep=marking("distribution"))
-    saved("distributions")
+    pool: asyncpg.Pool
+    plan: FolderPlan
+    project_id: str
+    announce: Announce
+    actor: str
+    now: datetime
+    on_progress: Callable[[str], None]
+    done: list[str] = field(default_factory=list)
 
+    async def save(self) -> None:
+        """Save each kind after those that it names."""
+        pool, planned, actor, now = self.pool, self.plan.planned, self.actor, self.now
+        await campaigns.save(pool, planned["campaign"], actor=actor, now=now, keep=self._marking("campaign"))
+        self._saved("campaigns")
+        await segments.save(pool, planned["segment"], actor=actor, keep=self._marking("segment"))
+        self._saved("segments")
+        await templates.save(pool, planned["template"], actor=actor, now=now, keep=self._marking("template"))
+        self._saved("templates")
+        rules = planned["distribution"]
+        await distributions.save(pool, rules, self.announce, actor=actor, now=now, keep=self._marking("distribution"))
+        self._saved("distributions")
 
-async def _prune(
-    pool: asyncpg.Pool,
-    gone: Sequence[Compared],
-    project_id: str,
-    announce: Announce,
-    actor: str,
-    now: datetime,
-    saved: Callable[[str], None],
-) -> None:
-    """Stop distributions, then delete what they named; campaigns stay, and are managed here from now on."""
-    for one in sorted(gone, key=lambda one: one.kind != "distribution"):
-        thing = ManagedThing(project_id, one.kind, one.identity)
-        keep = Marking(released=[thing])
-        match one.kind:
+    async def prune(self) -> None:
+        """Stop distributions, then delete what they named; campaigns stay, and are managed here from now on."""
+        gone = [one for one in self.plan.compared if one.plan == "gone"]
+        for one in sorted(gone, key=lambda one: one.kind != "distribution"):
+            await self._end(one.kind, one.identity, Marking(released=[self._thing(one.kind, one.identity)]))
+            self._saved(f"the end of {one.kind} {one.identity}")
+
+    async def _end(self, kind: ManagedKind, identity: str, keep: Marking) -> None:
+        pool, project_id, actor, now = self.pool, self.project_id, self.actor, self.now
+        match kind:
             case "distribution":
-                before = await Control(pool).newest(project_id, one.identity)
+                before = await Control(pool).newest(project_id, identity)
                 if before is not None and before.status != "STOPPED":
-                    await distributions.save_status(pool, before, "STOPPED", announce, actor=actor, now=now, keep=keep)
+                    await distributions.save_status(
+                        pool, before, "STOPPED", self.announce, actor=actor, now=now, keep=keep
+                    )
                 else:
                     await Managed(pool).put(keep, by=actor)
             case "segment":
-                await segments.remove(pool, project_id, one.identity, actor=actor, keep=keep)
+                await segments.remove(pool, project_id, identity, actor=actor, keep=keep)
             case "template":
-                await templates.delete(pool, project_id, one.identity, actor=actor, now=now, keep=keep)
+                await templates.delete(pool, project_id, identity, actor=actor, now=now, keep=keep)
             case "campaign":
                 await Managed(pool).put(keep, by=actor)
-        saved(f"the end of {one.kind} {one.identity}")
+
+    def _marking(self, kind: ManagedKind) -> Marking:
+        plan = self.plan
+        return Marking([
+            Mark(self._thing(kind, one.identity), plan.source, plan.hashes[kind, one.identity], one.version, self.actor,
+                 self.now)
+            for one in plan.planned[kind]
+        ])  # fmt: skip
+
+    def _thing(self, kind: ManagedKind, identity: str) -> ManagedThing:
+        return ManagedThing(self.project_id, kind, identity)
+
+    def _saved(self, what: str) -> None:
+        self.done.append(what)
+        self.on_progress(what)

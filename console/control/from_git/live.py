@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 
 from channels.templates.mjml import is_document
-from console.control.from_git.texts import own_text, values_of, with_status, written
+from console.control.from_git.texts import mappings_in, own_text, values_of, with_status, written
 from console.control.template_source import LAYOUT
 from schemas.distribution import Distribution
 from schemas.errors import TidingsError
@@ -161,18 +161,11 @@ async def _beside(control: Control, rule: Distribution, values: Any, found: Live
 
 def _written(values: Any, key: str) -> Iterator[str]:
     """Every text under a key, however deep."""
-    items = values.items() if isinstance(values, dict) else ((None, one) for one in values)
-    for name, value in items:
-        if name == key and isinstance(value, str):
-            yield value
-        elif isinstance(value, dict | list):
-            yield from _written(value, key)
+    return (one[key] for one in mappings_in(values) if isinstance(one.get(key), str))
 
 
 def _attachments(values: Any) -> Iterator[tuple[str, str]]:
     """Each file that is attached: its place beside the document, and its name in the message."""
-    if isinstance(values, dict) and isinstance(values.get("file"), str):
-        yield values["file"], str(values.get("name") or PurePath(values["file"]).name)
-    for value in values.values() if isinstance(values, dict) else values:
-        if isinstance(value, dict | list):
-            yield from _attachments(value)
+    for one in mappings_in(values):
+        if isinstance(one.get("file"), str):
+            yield one["file"], str(one.get("name") or PurePath(one["file"]).name)

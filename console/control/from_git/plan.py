@@ -16,6 +16,7 @@ from console.control.distributions import Pending
 from console.control.documents import Document
 from console.control.field_check import Compare
 from console.control.from_git.folder import ProjectFolder
+from console.control.from_git.texts import mappings_in
 from console.control.from_git.three_way import Compared, compare, hash_of
 from console.control.plan import Planned
 from console.control.segment_names import REACTING, named_segments
@@ -188,19 +189,11 @@ def _hashes(read: _Reading) -> dict[tuple[ManagedKind, str], str]:
 
 def _beside(document: Document) -> Iterable[str]:
     """Digests of the files that a document names beside it."""
-    for name in _named_files(document.plain):
+    named = (one.get(key) for one in mappings_in(document.plain) for key in ("members_file", "file"))
+    for name in (one for one in named if isinstance(one, str)):
         path = document.beside.folder / name if document.beside.folder else None
         if path is not None and path.is_file():
             yield hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _named_files(values: Any) -> Iterable[str]:
-    items = values.items() if isinstance(values, dict) else ((None, one) for one in values)
-    for name, value in items:
-        if name in ("members_file", "file") and isinstance(value, str):
-            yield value
-        elif isinstance(value, dict | list):
-            yield from _named_files(value)
 
 
 # -- no longer in the folder -------------------------------------------------------------------------------------

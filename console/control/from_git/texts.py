@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from io import StringIO
 from typing import Any
 
@@ -87,3 +87,12 @@ def _is_json(part: str) -> bool:
 
 def _without_separator(part: str) -> str:
     return part.removeprefix("---").lstrip("\n") if part.startswith("---") else part
+
+
+def mappings_in(values: Any) -> Iterator[dict[str, Any]]:
+    """Every mapping of some values, however deep, those outside first."""
+    if isinstance(values, dict):
+        yield values
+    for value in values.values() if isinstance(values, dict) else values:
+        if isinstance(value, dict | list):
+            yield from mappings_in(value)

@@ -92,10 +92,10 @@ class Managed:
             rows = await self._pool.fetch(self._sql["of_project"], project_id)
         return [_read(project_id, row) for row in rows]
 
-    async def check(self, keep: Locked, thing: ManagedThing) -> None:
+    async def check(self, keep: Locked, *things: ManagedThing) -> None:
         """Refuse what a change would be refused for. Raises ManagedFromGit."""
         async with changing(self._pool, dry_run=True) as connection:
-            await keep(connection, [thing], "")
+            await keep(connection, things, "")
 
     async def release(self, thing: ManagedThing, *, by: str) -> bool:
         """Manage it from Git no longer; false where it was not."""

@@ -29,10 +29,11 @@ def document_of(body: JsonObject) -> Document:
     return json_document(body, msgspec.json.encode(body).decode())
 
 
-async def keep_of(call: Call[Any, Any, Any], kind: ManagedKind, identity: str) -> Locked:
-    """The lock on what is managed from Git, after it was looked at: a dry run meets it too. Raises ManagedFromGit."""
+async def keep_of(call: Call[Any, Any, Any], kind: ManagedKind, *identities: str) -> Locked:
+    """The lock on what is managed from Git. A dry run, which writes nothing, meets it here. Raises ManagedFromGit."""
     keep = Locked(call.query.override)
-    await Managed(call.pool).check(keep, ManagedThing(call.project_id, kind, identity))
+    if call.query.dry_run:
+        await Managed(call.pool).check(keep, *(ManagedThing(call.project_id, kind, one) for one in identities))
     return keep
 
 

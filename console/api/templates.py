@@ -21,7 +21,6 @@ from console.control.templates import SentVersion, TemplateSummary
 from schemas.errors import DefinitionInvalid
 from schemas.template import NamedTemplate
 from store.distributions import VersionConflict
-from store.managed import Locked
 from streams.values.wording import invalid
 
 _MOST_BYTES = 4 * 1024 * 1024
@@ -170,10 +169,8 @@ async def roll_out_template(call: Call[ById, Overriding, None]) -> Reply:
     newest = (await templates.find(call.pool, call.project_id, call.path.id)).template
     older = await templates.older_uses(call.pool, call.project_id, {newest.name: newest.version})
     plan = await roll_out.plan(call.pool, older, {newest.name: newest}, await call.project(), call.now)
-    for one in plan:
-        await keep_of(call, "distribution", one.identity)
+    keep = await keep_of(call, "distribution", *(one.identity for one in plan))
     if not call.query.dry_run:
-        keep = Locked(call.query.override)
         await distributions.save(call.pool, plan, call.announce, actor=call.actor, now=call.now, keep=keep)
     upgraded = [
         UpgradedDistribution(distribution=one.identity, version=one.version, changes=list(one.lines)) for one in plan

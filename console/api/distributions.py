@@ -18,7 +18,6 @@ from console.api.route import (
     Cursor,
     DocumentBody,
     Instant,
-    IsDryRun,
     Name,
     Overriding,
     Paged,
@@ -50,17 +49,19 @@ class OfVersion(msgspec.Struct, frozen=True, kw_only=True):
     version: VersionNumber
 
 
-class Checking(msgspec.Struct, frozen=True, kw_only=True):
+_Offline = Annotated[bool, Meta(description="Do not ask providers which fields they have.")]
+
+
+class Checking(Writing, frozen=True, kw_only=True):
     """The parameters of checking."""
 
-    dry_run: IsDryRun = False
-    offline: Annotated[bool, Meta(description="Do not ask providers which fields they have.")] = False
+    offline: _Offline = False
 
 
 class Applying(Overriding, frozen=True, kw_only=True):
     """The parameters of applying."""
 
-    offline: Annotated[bool, Meta(description="Do not ask providers which fields they have.")] = False
+    offline: _Offline = False
 
 
 class DistributionPage(msgspec.Struct, frozen=True, kw_only=True):

@@ -50,9 +50,8 @@ returning :columns;
 -- name: claim
 -- The oldest import that is not over and that nobody works on.
 with next as (
-    select project_id, import_id from code_imports
-    where ended_at is null and (lease_owner is null or lease_until < now())
-    order by created_at limit 1 for update skip locked
+    select i.project_id, i.import_id from code_imports i where i.ended_at is null and :is_idle
+    order by i.created_at limit 1 for update skip locked
 )
 update code_imports i set lease_owner = $1, lease_until = now() + $2::interval, started_at = coalesce(i.started_at, now())
 from next where i.project_id = next.project_id and i.import_id = next.import_id

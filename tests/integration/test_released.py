@@ -13,6 +13,7 @@ import asyncpg
 import msgspec
 import pytest
 
+from agents.event_readers import event_reader
 from agents.roles.sender.ledger_rows import read_stored
 from agents.roles.sender.outcomes import status_of
 from agents.wiring import Wiring
@@ -398,7 +399,9 @@ def _read(record: KeptRecord) -> Any:
     if topic == changelog(CUSTOMERS):
         return read_customer(msgspec.json.decode(value), record.key, WIRING.default_project)
     if topic in EVENT_TOPICS:
-        return _event_reader(topic).read(value, record.key, datetime.now(UTC), record.headers)
+        return event_reader(WIRING, topic, WIRING.settings.matcher).read(
+            value, record.key, datetime.now(UTC), record.headers
+        )
     decoded = WIRING.codec(topic).decode(value)
     if topic == CUSTOMERS:
         return read_customer(decoded, record.key, WIRING.default_project)
@@ -408,14 +411,7 @@ def _read(record: KeptRecord) -> Any:
 
 
 def _event_reader(topic: str) -> EventReader:
-    limits = WIRING.settings.matcher
-    return EventReader(
-        topic,
-        WIRING.codec(topic),
-        max_future=limits.max_future,
-        max_bytes=limits.max_event_bytes,
-        default_project=WIRING.default_project,
-    )
+    return event_reader(WIRING, topic, WIRING.settings.matcher)
 
 
 def _delivery_kinds() -> dict[str, Any]:

@@ -20,6 +20,7 @@ import uvloop
 
 from agents.accounts import LiveAccounts, account_keys
 from agents.aside import aside
+from agents.audit_mirror import AuditMirror
 from agents.broker.cluster import ClusterWatch
 from agents.broker.codecs import check_codecs
 from agents.broker.outbox import publish_outbox
@@ -241,9 +242,9 @@ async def _database(wiring: Wiring, options: WorkerOptions) -> AsyncIterator[asy
 async def _publisher(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> AsyncIterator[_Process]:
     async with _database(wiring, options) as pool:
         notices, settings = Notices(pool, wiring.settings.notices.ways), _faust_settings(wiring, options)
-        stores = Codes(pool), Held(pool), Control(pool), notices
-        app, publisher = build_publisher(wiring, *stores, metrics, **settings)
-        yield _Process(app, publisher.run, _at_rest)
+        app, publisher = build_publisher(wiring, Codes(pool), Held(pool), Control(pool), notices, metrics, **settings)
+        mirror = AuditMirror(pool, wiring, app.outputs)
+        yield _Process(app, partial(_together, publisher.run, mirror.run), _at_rest)
 
 
 @asynccontextmanager
@@ -256,9 +257,8 @@ async def _holder(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> A
 @asynccontextmanager
 async def _segmenter(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> AsyncIterator[_Process]:
     async with _database(wiring, options) as pool:
-        app, segmenter = build_segmenter(
-            wiring, Segments(pool), Behaviours(pool), metrics, **_faust_settings(wiring, options)
-        )
+        stores, around = (Segments(pool), Behaviours(pool)), _faust_settings(wiring, options)
+        app, segmenter = build_segmenter(wiring, *stores, metrics, **around)
         yield _Process(app, segmenter.run, _at_rest, (segmenter.loop, segmenter.counter.loop))
 
 
@@ -304,8 +304,9 @@ async def _sender(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> A
             clock=clock,
             **around,
         )
+        notices = Notices(pool, settings.notices.ways)
         notifier = Notifier(
-            Notices(pool, settings.notices.ways),
+            notices,
             ledger,
             channels_of(settings, accounts.book),
             lambda: publish_outbox(control, wiring, app.outputs),
@@ -315,7 +316,6 @@ async def _sender(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> A
         )
         background = [sender.run, notifier.run, clock.run]
         if (watch := settings.watch).enabled:
-            notices = Notices(pool, settings.notices.ways)
             seen = DecisionHours(pool), FieldsSeen(pool)
             background.append(Watch(*seen, notices, watch.bounds, every=watch.every).run)
         yield _Process(app, partial(_together, *background), lambda: sender.drain(DRAIN_SECONDS / 2))

@@ -12,6 +12,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from schemas.audit_record import AuditRecord
 from schemas.channels.tables import DELIVERY_TYPES
 from schemas.closed import CHANNELS, Wire
 from schemas.consent_choice import CustomerChoices
@@ -27,6 +28,7 @@ from schemas.notice import Notice
 from schemas.publication_request import PublicationRequest
 from schemas.record import Record
 from schemas.topics import (
+    AUDIT,
     CONSENTS,
     CUSTOMERS,
     DEAD_LETTERS,
@@ -61,6 +63,7 @@ _RECORDS: dict[str, type[Record]] = {
     DELIVERY_STATUS: DeliveryStatus,
     CONSENTS: CustomerChoices,
     NOTICES: Notice,
+    AUDIT: AuditRecord,
     DEAD_LETTERS: DeadLetter,
     **{deliveries(channel): DELIVERY_TYPES[channel] for channel in CHANNELS},
 }

@@ -26,6 +26,7 @@ DECISIONS = "decisions"
 DELIVERY_STATUS = "delivery.status"
 DEAD_LETTERS = "dead-letters"
 NOTICES = "notices"
+AUDIT = "audit"
 CONSENTS = "consents"
 HOLDS = "holds"
 DUE = "events.due"
@@ -99,6 +100,7 @@ TOPICS: dict[str, Topic] = {
         Topic(DELIVERY_STATUS, "customer", retention=30 * DAY),
         Topic(CONSENTS, "customer", retention=None),
         Topic(NOTICES, "project", partitions=1, retention=30 * DAY),
+        Topic(AUDIT, "project", partitions=1, retention=365 * DAY),
         Topic(DEAD_LETTERS, "as source", partitions=1, retention=30 * DAY, max_bytes=LARGEST_RECORD + MIB),
     )
 }

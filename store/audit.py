@@ -100,12 +100,18 @@ class AuditLog:
         position = -1 << 62
         while True:
             async with passing_errors(self._pool):
-                rows = await self._pool.fetch(self._sql["chain"], project_id, position, batch_size)
-            for row in rows:
-                yield _chained(project_id, row)
+                rows = await read_chained(self._pool, project_id, position, batch_size)
+            for one in rows:
+                yield one
             if len(rows) < batch_size:
                 return
-            position = rows[-1]["position"]
+            position = rows[-1].row.position
+
+
+async def read_chained(connection: Any, project_id: str, behind: int, limit: int) -> list[Chained]:
+    """Some rows of a project in the order of its chain, behind a position."""
+    rows = await connection.fetch(queries("audit")["chain"], project_id, behind, limit)
+    return [_chained(project_id, row) for row in rows]
 
 
 def _chained(project_id: str, row: asyncpg.Record) -> Chained:

@@ -11,6 +11,7 @@ from schemas.closed import CHANNELS, Role
 from schemas.events.triggers import PUBLISHED, TRIGGERS
 from schemas.record_key import record_key
 from schemas.topics import (
+    AUDIT,
     DECISIONS,
     DELIVERY_STATUS,
     DISTRIBUTIONS,
@@ -30,7 +31,7 @@ _OUTBOX = (DISTRIBUTIONS, NOTICES, DELIVERY_STATUS)
 WRITES: dict[Role, tuple[str, ...]] = {
     "matcher": (*_DELIVERIES, DECISIONS, PUBLICATION_REQUESTS, HOLDS),
     "holder": (),
-    "publisher": (*_DELIVERIES, DECISIONS, *_OUTBOX, TRIGGERS[PUBLISHED].topic),
+    "publisher": (*_DELIVERIES, DECISIONS, *_OUTBOX, TRIGGERS[PUBLISHED].topic, AUDIT),
     "segmenter": ("events.segments", MEMBERSHIPS),
     "fan_out": (),  # its events are JSON: see streams/sends.py
     "sender": _OUTBOX,

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
-from console.cli.context import Session, in_session
+from console.cli.context import SERVERS, Session, in_session
 from console.cli.terminal import PROBLEM, AsJson, fail, show_json, show_rows, show_text
 from console.control import audit
-from console.control.audit import Asked, Verified
+from console.control.audit import Asked, Verified, hashes_on_topic
 from store.audit import AuditLog, Chained
 
 commands = typer.Typer()
@@ -56,12 +57,19 @@ def verify_command(
         str | None,
         typer.Option(metavar="HASH", help="A hash that was the newest once: it has to be in the chain still."),
     ] = None,
+    topic: Annotated[bool, typer.Option("--topic", help="Also hold the rows against those on the topic.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Hold every row against its hash and the one before. Exit code 1, and the first row that does not fit, else."""
-    verified = in_session(lambda opened: audit.verify(AuditLog(opened.pool), opened.project_id, contains))
+
+    async def hold(opened: Session) -> Verified:
+        # first what the topic has: rows that come meanwhile are in the log by then
+        told = await asyncio.to_thread(hashes_on_topic, opened.wiring, opened.project_id) if topic else None
+        return await audit.verify(AuditLog(opened.pool), opened.project_id, contains, told)
+
+    verified = in_session(hold, *(SERVERS if topic else ()))
     show_json(verified) if as_json else _show(verified)
-    if verified.fault or verified.contains is False:
+    if verified.fault or verified.contains is False or (verified.topic and verified.topic.fault):
         raise typer.Exit(PROBLEM)
 
 
@@ -72,3 +80,9 @@ def _show(verified: Verified) -> None:
     show_text(f"{verified.rows} rows fit; the newest hash is {verified.hash}")
     if verified.contains is False:
         fail("the chain does not contain the hash that was kept: rows at its end were removed, or all was made anew")
+    if verified.topic is None:
+        return
+    if verified.topic.fault:
+        fail(verified.topic.fault)
+    else:
+        show_text(f"{verified.topic.rows} of them are on the topic; {verified.topic.behind} are still to be told")

@@ -70,7 +70,7 @@ AT_ONCE: tuple[Blanked, ...] = (
 )
 STAYS: tuple[str, ...] = (
     "the id, in the ledger, in decisions and ends, and with what waited, until retention takes them; beside codes, and "
-    "in the audit log",
+    "in the audit log, on its topic too",
     "codes that were published, which are the customer's",
     "suppressions of the customer's addresses, as hashes, which deliveries are compared with: nothing is sent there, "
     "whoever has them. Theirs are those that a kept delivery or profile names; an entry of any other address keeps it "

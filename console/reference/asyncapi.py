@@ -14,7 +14,7 @@ from schemas.contract import topic_schema
 from schemas.dead_letter import HEADER_PREFIX
 from schemas.events.triggers import EVENT_TOPICS, MANUAL, PUBLISHED, TRIGGERS
 from schemas.record import JsonObject
-from schemas.topics import CONSENTS, CUSTOMERS, DEAD_LETTERS, DISTRIBUTIONS, DUE, NOTICES, TOPICS, Topic
+from schemas.topics import AUDIT, CONSENTS, CUSTOMERS, DEAD_LETTERS, DISTRIBUTIONS, DUE, NOTICES, TOPICS, Topic
 from schemas.wire.codec import schema_fingerprint
 
 AVRO = "application/vnd.apache.avro;version=1.9.0"
@@ -56,6 +56,7 @@ _ABOUT: Mapping[str, str] = {
     "delivery.status": "What became of deliveries.",
     CONSENTS: "What customers chose on our own pages.",
     NOTICES: "What waits for a person.",
+    AUDIT: "Rows of the audit log, of each project in the order of its chain: see the reference of the audit log.",
     DEAD_LETTERS: "Records that were refused: key, bytes and headers as they came, and facts in further headers.",
 }
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 import msgspec
 
+from schemas.audit_record import AuditRecord
 from schemas.channels.sms import SmsAddress
 from schemas.channels.tables import DELIVERY_TYPES
 from schemas.channels.webhook import WebhookDelivery
@@ -65,6 +66,11 @@ _VALUES: Mapping[str, Any] = {
     "url": "https://hooks.shop.example/tidings",
     "event": _ORDER_PAID,
     "code": "SPRING-7K2P",
+    "position": 1207,
+    "hash": "5f0c" * 16,
+    "actor": "key:ci",
+    "action": "distribution.paused",
+    "thing": "order-thanks",
 }
 """By the field's name, where its kind is that of the value."""
 _OF_STRUCTS: Mapping[str, JsonObject] = {
@@ -74,6 +80,13 @@ _OF_STRUCTS: Mapping[str, JsonObject] = {
     "ConsentChoice": {"category": "marketing", "given": False, "at": _AT, "way": "one_click"},
 }
 _FURTHER: Mapping[type, JsonObject] = {
+    AuditRecord: {
+        "version": 4,
+        "change": '{"before":{"status":"LIVE"},"after":{"status":"PAUSED"}}',
+        "request_id": "3f1b6c0a9d2e4f7b8a5c6d7e8f90a1b2",
+        "key_id": "key_0123456789abcdef",
+        "address": "192.0.2.7",
+    },
     Decision: {"channel": "email", "delivery_id": _VALUES["delivery_id"]},
     Hold: {"channel": "email", "step": 0, "until": datetime(2026, 11, 21, 7, 0, tzinfo=UTC)},
     SmsAddress: {"to": CUSTOMER["phone"]},

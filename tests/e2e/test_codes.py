@@ -27,7 +27,7 @@ from deploy.settings.settings import Settings
 from schemas.campaign import Campaign, CodeConfig
 from schemas.decision import Decision
 from schemas.events.event import Event
-from schemas.topics import NOTICES
+from schemas.topics import AUDIT, NOTICES
 from store.campaigns import CampaignChange, Campaigns
 from store.codes.pool import Codes, Count
 from store.distributions import Control
@@ -272,6 +272,8 @@ async def _check_alarms(running: Product) -> None:
     told = {("distribution_paused", "stop"), *(("codes_low", name) for name in WITHOUT_A_CODE)}
     await running.until(lambda: len(on_topic(running, NOTICES)) == len(told), "its owner is told, once of each")
     assert {(one["kind"], one["about"]) for one in on_topic(running, NOTICES) if one["state"] == "opened"} == told
+    who = {"publisher", "test"}
+    await running.until(lambda: who <= {one["actor"] for one in on_topic(running, AUDIT)}, "its topic has the log")
 
 
 @pytest.mark.timeout(900 if FULL else 600)

@@ -451,6 +451,7 @@ BY_MACHINES = {
     "sign_ins": "attempts that proved nothing",
     **dict.fromkeys(("held", "exchanges", "retention", "api_replies"), "the going on of work, and its end by age"),
     "audit": "the log itself",
+    "audit_mirror": "how much of the log its topic has",
     "consents": "customers' own, as events tell them",
     "endpoint_calls": "calls of endpoints as senders made them",
     "holds": "what waits, as the holder keeps it",

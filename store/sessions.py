@@ -85,16 +85,16 @@ class Sessions:
             rows = await self._pool.fetch(self._sql["sessions_of_user"], user_id, self._idle)
         return [Session(**row) for row in rows]
 
-    async def end(self, user_id: str, session_id: str, *, by: str) -> int:
+    async def end(self, user_id: str, session_id: str, *, by: str, dry_run: bool = False) -> int:
         """End one of a user's; how many."""
-        return await self._end("end_session", user_id, session_id, by)
+        return await self._end("end_session", user_id, storable(session_id), by, dry_run=dry_run)
 
-    async def end_all(self, user_id: str, *, but: str | None = None, by: str) -> int:
+    async def end_all(self, user_id: str, *, but: str | None = None, by: str, dry_run: bool = False) -> int:
         """End all of a user's, but for one where it is named; how many."""
-        return await self._end("end_sessions", user_id, but, by)
+        return await self._end("end_sessions", user_id, but, by, dry_run=dry_run)
 
-    async def _end(self, statement: str, user_id: str, session_id: str | None, by: str) -> int:
-        async with changing(self._pool) as connection:
+    async def _end(self, statement: str, user_id: str, session_id: str | None, by: str, *, dry_run: bool) -> int:
+        async with changing(self._pool, dry_run=dry_run) as connection:
             ended = await connection.fetch(self._sql[statement], user_id, session_id)
             if ended:
                 await _note(connection, user_id, "user.sessions_ended", {"ended": len(ended)}, by=by)

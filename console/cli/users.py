@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from console.cli.context import Session, in_session
 from console.cli.terminal import AsJson, show_json, show_rows, show_text, warn
-from console.control import sign_in, users
+from console.control import sessions, users
 from console.control.passwords import Passwords
 from console.control.user_links import address_of_link
 from console.control.users import Invited, NewUser
@@ -140,7 +140,7 @@ def sessions_command(user: Named, as_json: AsJson = False) -> None:
     """Show where somebody is signed in, the newest first."""
 
     async def found(opened: Session) -> Sequence[SignedInSession]:
-        return await sign_in.sessions_of(Users(opened.pool), _sessions(opened), opened.project_id, user)
+        return await sessions.of_user(Users(opened.pool), _sessions(opened), opened.project_id, user, is_operator=True)
 
     columns = ("session", "began", "used", "ends", "network", "agent")
     rows = [
@@ -157,8 +157,8 @@ def sign_out_command(
     """End the sessions of somebody, at once."""
 
     async def end(opened: Session) -> int:
-        known, sessions = Users(opened.pool), _sessions(opened)
-        return await sign_in.end_sessions(known, sessions, opened.project_id, user, session, actor=opened.actor)
+        known, there = Users(opened.pool), _sessions(opened)
+        return await sessions.end(known, there, opened.project_id, user, session, actor=opened.actor, is_operator=True)
 
     show_text(f"{in_session(end)} ended")
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from console.control.not_found import not_found
 from console.control.passwords import Passwords
 from console.control.user_links import actor_of
-from console.control.users import Random, check_password, note, read
+from console.control.users import Random, check_password, note
 from schemas.errors import TidingsError
 from schemas.user import TOKEN_BYTES, email_key, make_session_id, make_token
-from store.sessions import Comer, Session, Sessions, SignedIn
+from store.sessions import Comer, Sessions, SignedIn
 from store.sign_ins import SignIns
 from store.users import User, Users
 
@@ -115,23 +114,6 @@ async def sign_out(sessions: Sessions, who: SignedIn) -> None:
     """End the session that asks."""
     user_id = who.session.user_id
     await sessions.end(user_id, who.session.session_id, by=actor_of(user_id))
-
-
-async def sessions_of(users: Users, sessions: Sessions, project_id: str, named: str) -> list[Session]:
-    """The sessions of a user of a project. Raises NotFound."""
-    return await sessions.of_user((await read(users, project_id, named)).user_id)
-
-
-async def end_sessions(
-    users: Users, sessions: Sessions, project_id: str, named: str, session_id: str | None, *, actor: str
-) -> int:
-    """End one session of a user of a project, or all; how many. Raises NotFound, also for a session that is over."""
-    user_id = (await read(users, project_id, named)).user_id
-    if session_id is None:
-        return await sessions.end_all(user_id, by=actor)
-    if not await sessions.end(user_id, session_id, by=actor):
-        raise not_found("session", session_id, [one.session_id for one in await sessions.of_user(user_id)])
-    return 1
 
 
 async def _again(door: Door, user: User) -> User:

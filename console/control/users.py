@@ -7,7 +7,7 @@ by an admin of the only project that they are in, or by whoever runs the deploym
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -205,6 +205,19 @@ async def allow_reset(
     return Invited(token, found.user_id, ends_at)
 
 
+def check_alone(member: Member, projects: Collection[str]) -> None:
+    """Raise TidingsError for a user whom the admins of one project do not answer for.
+
+    Of who is only invited it does not say whether they are in another project.
+    """
+    if member.accepted_at is None:
+        raise TidingsError(f"{member.user_id} has not accepted the invitation yet: invite again, or remove")
+    if set(projects) != {member.project_id}:
+        raise TidingsError(
+            f"{member.user_id} is in another project as well: remove them from this one, or ask who runs the deployment"
+        )
+
+
 def _role(written: str) -> AccessRole:
     for role in ACCESS_ROLES:
         if role == written:
@@ -222,12 +235,8 @@ async def _member(change: UserChange, project_id: str, named: str) -> Member:
 async def _alone(change: UserChange, project_id: str, named: str, *, is_operator: bool) -> Member:
     """A user whom the project's admin answers for."""
     found = await _member(change, project_id, named)
-    if found.accepted_at is None:
-        raise TidingsError(f"{found.user_id} has not accepted the invitation yet: invite again, or remove")
-    if not is_operator and set(await change.projects(found.user_id)) != {project_id}:
-        raise TidingsError(
-            f"{found.user_id} is in another project as well: remove them from this one, or ask who runs the deployment"
-        )
+    projects = await change.projects(found.user_id)
+    check_alone(found, projects if not is_operator else (project_id,))
     return found
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
+import msgspec
 from aiohttp import web
 
+from console.control import sessions as control
 from console.control import sign_in
 from console.control.sign_in import SignInRefused
 from console.web.pages import (
@@ -61,7 +64,7 @@ async def change_password(visit: Visit) -> web.Response:
 async def sessions(visit: Visit) -> web.Response:
     """The places where one is signed in."""
     who = visit.signed_in
-    found = await visit.door.sessions.of_user(who.session.user_id)
+    found = await control.own(visit.door.sessions, who.session.user_id)
     shown = [
         ShownSession(
             one.session_id, one.network, one.agent or "a silent browser", one.began_at, one.used_at,
@@ -72,14 +75,21 @@ async def sessions(visit: Visit) -> web.Response:
     return respond(SessionsPage(who=who.display_name, sessions=shown))
 
 
+async def list_sessions(visit: Visit) -> web.Response:
+    """The same for programs."""
+    who = visit.signed_in
+    found = await control.own(visit.door.sessions, who.session.user_id)
+    items = [{**asdict(one), "is_this": one.session_id == who.session.session_id} for one in found]
+    return web.Response(body=msgspec.json.encode({"items": items}), content_type="application/json")
+
+
 async def end_sessions(visit: Visit) -> web.Response:
     """End one of one's own, or all others."""
     form, session = await visit.form(), visit.signed_in.session
-    by = f"user:{session.user_id}"
     if "others" in form:
-        await visit.door.sessions.end_all(session.user_id, but=session.session_id, by=by)
+        await control.end_others(visit.door.sessions, session)
     elif form.get("session"):
-        await visit.door.sessions.end(session.user_id, form["session"], by=by)
+        await control.end_own(visit.door.sessions, session, form["session"])
     return see("/sessions")
 
 

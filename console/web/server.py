@@ -60,6 +60,7 @@ class WebServer:
             web.get("/password", self._page(account.ask_password)),
             web.post("/password", self._page(account.change_password)),
             web.get("/sessions", self._page(account.sessions)),
+            web.get("/sessions.json", self._page(account.list_sessions)),
             web.post("/sessions", self._page(account.end_sessions)),
             web.post("/sign-out", self._page(account.sign_out)),
             web.get(STYLE_PATH, show_style),

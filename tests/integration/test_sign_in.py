@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from console.control import sign_in, user_links, users
+from console.control import sessions, sign_in, user_links, users
 from console.control.not_found import NotFound
 from console.control.passwords import Cost, Passwords
 from console.control.sign_in import Door, SignInRefused
@@ -214,12 +214,12 @@ async def test_sessions_are_ended_one_or_all_by_their_owner_or_an_operator(
     assert await door.sessions.end(jo, ids[1], by="ann") == 1
     assert await door.sessions.end("usr_other", ids[2], by="ann") == 0
     with pytest.raises(NotFound):
-        await sign_in.end_sessions(door.users, door.sessions, "shop", JO, ids[0], actor="ann")
+        await sessions.end(door.users, door.sessions, "shop", JO, ids[0], actor="ann")
     assert await door.sessions.end_all(jo, but=ids[3], by="ann") == 1
-    assert [one.session_id for one in await sign_in.sessions_of(door.users, door.sessions, "shop", JO)] == [ids[3]]
+    assert [one.session_id for one in await sessions.of_user(door.users, door.sessions, "shop", JO)] == [ids[3]]
     with pytest.raises(NotFound):
-        await sign_in.end_sessions(door.users, door.sessions, "outlet", JO, None, actor="ann")
-    assert await sign_in.end_sessions(door.users, door.sessions, "shop", JO, None, actor="ann") == 1
+        await sessions.end(door.users, door.sessions, "outlet", JO, None, actor="ann")
+    assert await sessions.end(door.users, door.sessions, "shop", JO, None, actor="ann") == 1
     assert await told(pool) == ["user.signed_in"] * 4 + ["user.sessions_ended"] * 4
 
 

@@ -77,10 +77,16 @@ class Control:
             rows = await self._pool.fetch(self._sql["current_distributions"], project_id)
         return {row["distribution_id"]: _read(row["definition"], Distribution) for row in rows}
 
-    async def after(self, project_id: str, distribution_id: str, limit: int) -> list[Distribution]:
-        """The newest version of each of some distributions of a project: those behind an id, in order."""
+    async def after(
+        self, project_id: str, distribution_id: str, limit: int, *, status: str | None = None, text: str | None = None
+    ) -> list[Distribution]:
+        """The newest version of each of some distributions of a project: those behind an id, in order.
+
+        Only those in a state, or with a text in their id or their name, where one is given.
+        """
+        asked = project_id, distribution_id, limit, status, text
         async with passing_errors(self._pool):
-            rows = await self._pool.fetch(self._sql["distributions_after"], project_id, distribution_id, limit)
+            rows = await self._pool.fetch(self._sql["distributions_after"], *asked)
         return [_read(row["definition"], Distribution) for row in rows]
 
     async def newest(self, project_id: str, distribution_id: str) -> Distribution | None:

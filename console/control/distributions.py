@@ -179,9 +179,20 @@ async def listed(pool: asyncpg.Pool, project_id: str) -> list[Distribution]:
     return list((await Control(pool).current(project_id)).values())
 
 
-async def page(pool: asyncpg.Pool, project_id: str, after: str, limit: int) -> list[Distribution]:
-    """Some distributions in their newest version, in the order of their ids: those behind one. Raises TryLater."""
-    return await Control(pool).after(project_id, after, limit)
+async def page(
+    pool: asyncpg.Pool,
+    project_id: str,
+    after: str,
+    limit: int,
+    *,
+    status: DistributionStatus | None = None,
+    text: str | None = None,
+) -> list[Distribution]:
+    """Some distributions in their newest version, in the order of their ids: those behind one. Raises TryLater.
+
+    Only those in a state, or with a text in their id or their name, where one is given.
+    """
+    return await Control(pool).after(project_id, after, limit, status=status, text=text)
 
 
 async def find(pool: asyncpg.Pool, project_id: str, identity: str) -> Distribution:

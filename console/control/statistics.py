@@ -89,6 +89,15 @@ def _whole_minute(moment: datetime, *, up: bool = False) -> datetime:
     return floor + _MINUTE if up and floor < moment else floor
 
 
+async def numbers_of(
+    pool: asyncpg.Pool, project_id: str, distributions: Sequence[str], since: datetime, until: datetime
+) -> tuple[list[Count], list[Count]]:
+    """Decisions, and ends and reports of deliveries, of some distributions by outcome. Raises TryLater."""
+    chosen = CountFilter(project_id, _whole_minute(since), _whole_minute(until, up=True), among=tuple(distributions))
+    by: tuple[Dimension, ...] = ("distribution",)
+    return await counts(pool, "decisions", chosen, by), await counts(pool, "statuses", chosen, by)
+
+
 async def statistics(pool: asyncpg.Pool, extents: Extents, question: Question, most: int | None = None) -> Statistics:
     """The numbers. Raises NotFound for a distribution that neither is there nor has any; TryLater.
 

@@ -13,6 +13,7 @@ import uvloop
 from aiohttp import web
 
 from agents.telemetry.logs import configure_logs
+from agents.wiring import Wiring
 from console.control.passwords import Passwords
 from console.control.user_links import address_of_link, first_link
 from console.http.access import log_access
@@ -43,7 +44,7 @@ async def _run(settings: Settings, announce: Callable[[str], None]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     database, passwords = LateDatabase(settings), Passwords()
-    runner, port = await listen(settings, WebServer(settings.web, database.pool, passwords))
+    runner, port = await listen(settings, WebServer(Wiring(settings), database.pool, passwords))
     url = settings.web.url or f"http://{in_url(settings.web.host)}:{port}"
     try:
         announce(f"Pages  {url}")

@@ -13,6 +13,7 @@ from typing import ClassVar
 import minijinja
 from aiohttp import web
 
+from console.web.words import FILTERS
 from schemas.formats.passwords import LONGEST, SHORTEST
 
 _HERE = Path(__file__).parent
@@ -36,7 +37,7 @@ _ENVIRONMENT = minijinja.Environment(
     templates={file.name: file.read_text(encoding="utf-8") for file in (_HERE / "templates").glob("*.html")},
     undefined_behavior="strict",
     auto_escape_callback=lambda _: "html",
-    filters={"moment": _moment, "machine_moment": _machine_moment},
+    filters={"moment": _moment, "machine_moment": _machine_moment, **FILTERS},
     globals={"style": STYLE_PATH, "shortest": SHORTEST, "longest": LONGEST},
 )
 

@@ -12,15 +12,17 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from agents.clock import Clock, utc_now
+from agents.wiring import Wiring
 from console.control.not_found import NotFound
 from console.control.passwords import Passwords
 from console.control.sign_in import Door, SignInRefused, agent_of
 from console.control.users import Random
-from console.web import account, entrance
+from console.web import account, distributions, entrance
 from console.web.guard import SessionCookie, is_forged
 from console.web.pages import STYLE_PATH, MessagePage, respond, see, show_style
+from console.web.projects import ProjectRoute, Projects
 from console.web.visit import Visit
-from deploy.settings.web import Web
 from schemas.audit import Origin
 from schemas.errors import TryLater
 from schemas.formats.networks import address_behind, network_of
@@ -41,13 +43,15 @@ class WebServer:
 
     def __init__(
         self,
-        settings: Web,
+        wiring: Wiring,
         database: Callable[[], Awaitable[asyncpg.Pool]],
         passwords: Passwords,
         random: Random = secrets.token_bytes,
+        now: Clock = utc_now,
     ) -> None:
-        self._settings, self._database, self._passwords, self._random = settings, database, passwords, random
-        self._cookie = SessionCookie(is_plain=settings.is_plain)
+        self._settings, self._database, self._passwords = wiring.settings.web, database, passwords
+        self._random, self._projects = random, Projects(wiring, now)
+        self._cookie = SessionCookie(is_plain=self._settings.is_plain)
 
     def routes(self) -> list[web.RouteDef]:
         """Every page; those that are open are for nobody in particular."""
@@ -64,7 +68,11 @@ class WebServer:
             web.post("/sessions", self._page(account.end_sessions)),
             web.post("/sign-out", self._page(account.sign_out)),
             web.get(STYLE_PATH, show_style),
+            *(self._of_project(one) for one in distributions.ROUTES),
         ]
+
+    def _of_project(self, route: ProjectRoute) -> web.RouteDef:
+        return web.get(f"/p/{{project}}{route.path}", self._page(self._projects.answer(route)))
 
     @web.middleware
     async def guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -109,7 +117,7 @@ class WebServer:
         comer = Comer(network_of(address), agent_of(request.headers.get("user-agent", "")))
         origin = Origin(uuid.uuid4().hex, who.session.session_id if who else None, address)
         with audit.coming_from(origin):
-            return await answer(Visit(request, door, self._cookie, self._random, comer, who))
+            return await answer(Visit(request, door, self._cookie, self._random, comer, who, pool))
 
 
 def _in_place_of(error: web.HTTPException) -> web.Response:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
+import asyncpg
 from aiohttp import web
 
 from console.control.sign_in import Door
@@ -31,6 +32,7 @@ class Visit:
     random: Random
     comer: Comer
     who: SignedIn | None
+    pool: asyncpg.Pool
 
     @property
     def signed_in(self) -> SignedIn:

@@ -20,8 +20,9 @@ Bucket = Literal["minute", "hour", "day"]
 
 @dataclass(frozen=True, slots=True)
 class CountFilter:
-    """A range of whole minutes, of a distribution or a manual send; `until` None has no end. In the order of the query.
+    """A range of whole minutes, of a distribution or a manual send; `until` None has no end.
 
+    `among` are several distributions, where it is not of one.
     The minute is that of the event, of what had waited that at which it was due.
     """
 
@@ -30,6 +31,7 @@ class CountFilter:
     until: datetime | None = None
     distribution: str | None = None
     send: str | None = None
+    among: tuple[str, ...] | None = None
 
 
 class Count(NamedTuple):
@@ -59,7 +61,8 @@ async def counts(
 
     Where there are more than `most`, one more than that is read.
     """
-    asked = chosen.project_id, chosen.since, chosen.until, chosen.distribution, chosen.send
+    named = [chosen.distribution] if chosen.distribution else chosen.among
+    asked = chosen.project_id, chosen.since, chosen.until, named, chosen.send
     async with passing_errors(pool):
         rows = await pool.fetch(
             queries("counts")[of], *asked, sorted(by), bucket, zone, None if most is None else most + 1

@@ -5,10 +5,17 @@ from distribution_versions where project_id = $1
 order by distribution_id, version desc;
 
 -- name: distributions_after
--- A page of them: the newest version of each, in the order of their ids, behind one of these.
-select distinct on (distribution_id) distribution_id, version, definition
-from distribution_versions where project_id = $1 and distribution_id > $2
-order by distribution_id, version desc limit $3;
+-- A page of them: the newest version of each, in the order of their ids, behind one of these; those in a state ($4), and
+-- with a text in their id or name ($5).
+select definition from (
+    select distinct on (distribution_id) distribution_id, definition
+    from distribution_versions where project_id = $1 and distribution_id > $2
+    order by distribution_id, version desc
+) as newest
+where ($4::text is null or definition ->> 'status' = $4)
+  and ($5::text is null or strpos(lower(distribution_id), lower($5)) > 0
+       or strpos(lower(definition ->> 'name'), lower($5)) > 0)
+order by distribution_id limit $3;
 
 -- name: newest
 -- The newest version of a distribution.

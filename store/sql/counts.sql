@@ -16,7 +16,7 @@
 -- beyond them stands what came when its day was too far ahead.
 project_id = $1 and minute >= $2::timestamptz and ($3::timestamptz is null or minute < $3)
   and (day >= ($2 at time zone 'UTC')::date and ($3 is null or day <= ($3 at time zone 'UTC')::date) or day = 'infinity')
-  and ($4::text is null or distribution_id = $4) and ($5::text is null or send_id = $5)
+  and ($4::text[] is null or distribution_id = any($4)) and ($5::text is null or send_id = $5)
 
 -- name: decisions
 -- Decisions, summed over sources; $9 at most, null for all.

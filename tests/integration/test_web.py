@@ -20,6 +20,7 @@ import asyncpg
 import pytest
 import structlog
 
+from agents.wiring import Wiring
 from console.control import user_links, users
 from console.control.passwords import Cost, Passwords
 from console.control.users import NewUser
@@ -104,7 +105,7 @@ class Site:
 async def running(settings: Settings, dsn: str, web: Web) -> AsyncIterator[Site]:
     mine = replace(settings, postgres=Postgres(dsn=Secret(dsn)), web=web)
     database, passwords = LateDatabase(mine), Passwords(cost=Cost(kib=64, passes=1))
-    runner, port = await listen(mine, WebServer(web, database.pool, passwords))
+    runner, port = await listen(mine, WebServer(Wiring(mine), database.pool, passwords))
     try:
         with structlog.testing.capture_logs() as logged:
             async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
@@ -379,7 +380,7 @@ async def test_no_secret_is_in_the_log_or_the_audit_log(site: Site) -> None:
 async def test_pages_say_so_while_postgres_is_away(settings: Settings) -> None:
     nobody = replace(settings, postgres=Postgres(dsn=Secret("postgresql://nobody@127.0.0.1:1/none")))
     database, passwords = LateDatabase(nobody), Passwords(cost=Cost(kib=64, passes=1))
-    runner, port = await listen(nobody, WebServer(nobody.web, database.pool, passwords))
+    runner, port = await listen(nobody, WebServer(Wiring(nobody), database.pool, passwords))
     try:
         async with aiohttp.ClientSession() as session:
             page = await Browser(f"http://127.0.0.1:{port}", session).ask("GET", "/sign-in")

@@ -1,0 +1,176 @@
+"""Pages of a project: for those who are in it, and whose role may; to others it is not there."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypedDict
+from urllib.parse import quote
+
+import asyncpg
+from aiohttp import web
+
+from agents.broker.extents import Extents
+from agents.clock import Clock
+from agents.wiring import Wiring
+from console.control.context import ProjectContext, stored_project
+from console.control.not_found import NotFound
+from console.control.recorded_lag import Behind, known_behind
+from console.web.pages import respond
+from console.web.project_pages import NAVIGATION, ProjectMessagePage
+from console.web.visit import Visit
+from console.web.words import inert
+from schemas.access import AccessRole, Permission, may, roles_with
+from schemas.errors import BadQuestion
+
+_LAG_SECONDS, _OLD_SECONDS, _PATIENCE = 5.0, 30.0, 0.5
+"""Ages at which the lag is asked for anew, and not shown any more; and the time that a page waits for it."""
+
+
+class Frame(TypedDict):
+    """The fields of a page that all pages of a project have."""
+
+    who: str
+    project: str
+    projects: list[str]
+    navigation: list[tuple[str, str]]
+    now: datetime
+    zone: Any
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectVisit:
+    """A request for a page of a project that its user is in."""
+
+    visit: Visit
+    role: AccessRole
+    projects: tuple[str, ...]
+    context: ProjectContext
+    wiring: Wiring
+    now: datetime
+    lag: Lag
+
+    @property
+    def pool(self) -> asyncpg.Pool:
+        """Connections to the database."""
+        return self.visit.pool
+
+    @property
+    def project_id(self) -> str:
+        """The project of the address."""
+        return self.context.project_id
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        """The parameters of the address; of one that is given twice the first."""
+        return self.visit.request.query
+
+    @property
+    def frame(self) -> Frame:
+        """Whatever stands around a page."""
+        base = base_of(self.project_id)
+        return Frame(
+            who=self.visit.signed_in.display_name,
+            project=self.project_id,
+            projects=list(self.projects),
+            navigation=[(base + path, text) for path, text, asks in NAVIGATION if may(self.role, asks)],
+            now=self.now,
+            zone=self.context.zone,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectRoute:
+    """A page below `/p/<project>`, and the permission that it asks for."""
+
+    path: str
+    permission: Permission
+    answer: Callable[[ProjectVisit], Awaitable[web.Response]]
+
+
+class Lag:
+    """The lag of what recorders keep, asked for now and then: pages neither wait for Kafka nor ask it each."""
+
+    def __init__(self, wiring: Wiring) -> None:
+        self._wiring = wiring
+        self._extents: Extents | None = None
+        self._asking: asyncio.Task[None] | None = None
+        self._known: Behind | None = None
+        self._known_at = -math.inf
+
+    async def in_words(self, pool: asyncpg.Pool, now: datetime) -> str | None:
+        """A sentence about what is missing, or that this is not known; None where nothing is. Raises TryLater."""
+        if self._age > _LAG_SECONDS:
+            if self._asking is None or self._asking.done():
+                self._asking = asyncio.create_task(self._ask(pool))
+            await asyncio.wait([self._asking], timeout=_PATIENCE)
+            if self._asking.done():
+                self._asking.result()
+        if self._known is None or self._age > _OLD_SECONDS:
+            return _NOT_KNOWN
+        return self._known.in_words(now)
+
+    @property
+    def _age(self) -> float:
+        return asyncio.get_running_loop().time() - self._known_at
+
+    async def _ask(self, pool: asyncpg.Pool) -> None:
+        if self._extents is None:
+            self._extents = Extents(self._wiring)
+        self._known = await known_behind(pool, self._extents)
+        self._known_at = asyncio.get_running_loop().time()
+
+
+_NOT_KNOWN = "Kafka does not answer: what is not recorded yet is not known"
+
+
+class Projects:
+    """Answers of pages of projects."""
+
+    def __init__(self, wiring: Wiring, now: Clock) -> None:
+        self._wiring, self._now, self._lag = wiring, now, Lag(wiring)
+
+    def answer(self, route: ProjectRoute) -> Callable[[Visit], Awaitable[web.Response]]:
+        """The answer of a page to whoever is signed in."""
+
+        async def answer(visit: Visit) -> web.Response:
+            roles = await visit.door.users.roles(visit.signed_in.session.user_id)
+            project_id = visit.request.match_info["project"]
+            if project_id not in roles:
+                raise web.HTTPNotFound
+            context = await stored_project(visit.pool, self._wiring.settings, project_id)
+            role = roles[project_id]
+            mine = ProjectVisit(visit, role, tuple(sorted(roles)), context, self._wiring, self._now(), self._lag)
+            if not may(role, route.permission):
+                return _refused(mine, route.permission)
+            try:
+                return await route.answer(mine)
+            except NotFound as error:
+                return message(mine, "Nothing of this name", _sentence(str(error)), 404)
+            except BadQuestion as error:
+                return message(mine, "This cannot be asked", _sentence(str(error)), 422)
+
+        return answer
+
+
+def base_of(project_id: str) -> str:
+    """The address that the pages of a project stand below."""
+    return f"/p/{quote(project_id, safe='')}"
+
+
+def message(mine: ProjectVisit, title: str, text: str, status: int) -> web.Response:
+    """A sentence in place of a page."""
+    return respond(ProjectMessagePage(title=title, text=inert(text), **mine.frame), status)
+
+
+def _refused(mine: ProjectVisit, permission: Permission) -> web.Response:
+    who = " and ".join(roles_with(permission))
+    text = f"Your role here is {mine.role}. This page is for {who}. An admin can change your role."
+    return message(mine, "Not for your role", text, 403)
+
+
+def _sentence(said: str) -> str:
+    return f"{said[:1].upper()}{said[1:]}".rstrip(".") + ("" if said.endswith("?") else ".")

@@ -1,0 +1,36 @@
+"""Tables of pages as files: JSON, and CSV that no spreadsheet takes for formulas."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+from aiohttp import web
+
+from console.control.files.csv_file import to_cell
+
+
+def json_file(rows: Sequence[Any], following: str | None) -> web.Response:
+    """A page of rows, and the cursor of the next one."""
+    body = msgspec.json.format(msgspec.json.encode({"items": rows, "next": following}), indent=2)
+    return web.Response(body=body, content_type="application/json", charset="utf-8")
+
+
+def csv_file(name: str, columns: Sequence[str], rows: Iterable[Iterable[Any]]) -> web.Response:
+    """All rows; a text that a spreadsheet would work out has an apostrophe before it."""
+    written = io.StringIO()
+    out = csv.writer(written, lineterminator="\r\n")
+    out.writerow(columns)
+    out.writerows([to_cell(str(cell)) if isinstance(cell, str) else cell for cell in row] for row in rows)
+    headers = {"content-disposition": f'attachment; filename="{name}.csv"'}
+    return web.Response(body=written.getvalue().encode(), content_type="text/csv", charset="utf-8", headers=headers)
+
+
+def address(path: str, query: Mapping[str, str | None]) -> str:
+    """A path with those parameters that say anything."""
+    said = urlencode({name: value for name, value in query.items() if value})
+    return f"{path}?{said}" if said else path

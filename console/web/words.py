@@ -1,0 +1,57 @@
+"""Words of pages: times, numbers, and texts from outside without what would turn a line around or hide a part of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+from urllib.parse import quote
+
+from schemas.formats.durations import format_duration
+
+_UNITS = (86_400, 3600, 60, 1)
+_LONG_AGO = 90 * 86_400
+"""Seconds; of what is older the date alone is of use."""
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e007f]"
+)
+"""Characters that cannot be seen, and change how others are: but not those that join letters and emoji."""
+
+
+def inert(text: object) -> str:
+    """A text from outside with its hidden characters shown, as in `⟨U+202E⟩`."""
+    return _HIDDEN.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", str(text))
+
+
+def ago(at: datetime, now: datetime) -> str:
+    """The distance of a moment in one unit: `5m ago`, `in 2h`; the day of what is months away."""
+    seconds = int((now - at).total_seconds())
+    if abs(seconds) > _LONG_AGO:
+        return at.astimezone(UTC).strftime("%Y-%m-%d")
+    unit = next((size for size in _UNITS if abs(seconds) >= size), 0)
+    if not unit:
+        return "now"
+    span = format_duration(abs(seconds) // unit * unit)
+    return f"{span} ago" if seconds > 0 else f"in {span}"
+
+
+def exact(at: datetime, zone: tzinfo) -> str:
+    """A moment by the clock of a zone, with the zone's name: `2026-11-20 09:12 CET`."""
+    return at.astimezone(zone).strftime("%Y-%m-%d %H:%M %Z")
+
+
+def number(value: float) -> str:
+    """A number with its thousands apart."""
+    return f"{value:,}"
+
+
+def segment(text: str) -> str:
+    """A text as a part of an address between two slashes."""
+    return quote(text, safe="")
+
+
+FILTERS: Mapping[str, Callable[..., Any]] = {
+    "inert": inert, "ago": ago, "exact": exact, "number": number, "segment": segment,
+}  # fmt: skip

@@ -1,0 +1,46 @@
+"""Words of pages: times, and texts whose hidden characters are seen."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from console.web.words import ago, exact, inert, number, segment
+
+NOW = datetime(2026, 11, 29, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        (timedelta(0), "now"), (timedelta(seconds=59), "59s ago"), (timedelta(minutes=3, seconds=9), "3m ago"),
+        (timedelta(hours=23), "23h ago"), (timedelta(days=3, hours=5), "3d ago"), (-timedelta(hours=2), "in 2h"),
+        (timedelta(days=400), "2025-10-25"), (-timedelta(days=400), "2028-01-03"),
+    ],
+)  # fmt: skip
+def test_a_moment_is_said_by_its_distance(before: timedelta, said: str) -> None:
+    assert ago(NOW - before, NOW) == said
+
+
+def test_a_moment_is_exact_in_its_zone() -> None:
+    assert exact(NOW, ZoneInfo("Europe/Warsaw")) == "2026-11-29 11:00 CET"
+    assert exact(NOW, UTC) == "2026-11-29 10:00 UTC"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("invoice\u202egnp.exe", "invoice⟨U+202E⟩gnp.exe"), ("a\u2066b\u2069", "a⟨U+2066⟩b⟨U+2069⟩"),
+        ("a\u200bb\ufeff\x00\x1b[31m", "a⟨U+200B⟩b⟨U+FEFF⟩⟨U+0000⟩⟨U+001B⟩[31m"), ("\u0634\u0643", "\u0634\u0643"),
+        ("Zo\xeb a\u200db", "Zo\xeb a\u200db"),
+        ("<b>{{ 7 * 7 }}", "<b>{{ 7 * 7 }}"),
+    ],
+)  # fmt: skip
+def test_characters_that_hide_are_seen(text: str, shown: str) -> None:
+    assert inert(text) == shown
+
+
+def test_numbers_and_parts_of_addresses() -> None:
+    assert (number(1234567), segment("a/b?c")) == ("1,234,567", "a%2Fb%3Fc")

@@ -13,6 +13,7 @@ from channels.email.mime import FileLimits
 from channels.email.smtp_session import EmailAccount
 from channels.kept_files import KeptFile, no_kept_file
 from channels.registry import CHANNEL_TYPES, build_channels
+from channels.tracked import NO_TRACKED_LINKS, TrackedLinks
 from channels.unsubscribe import OwnLinks, UnsubscribeLinks
 from channels.webhook.calls import Calls
 from channels.webhook.signing import Signer
@@ -34,6 +35,7 @@ def channels_of(
     accounts: AccountBook | None = None,
     calls: Calls | None = None,
     kept_file: KeptFile = no_kept_file,
+    tracked: TrackedLinks = NO_TRACKED_LINKS,
 ) -> dict[ChannelName, AnyChannel]:
     """Every channel, for one process. `accounts` are those that change while it runs; else the settings' alone.
 
@@ -46,6 +48,7 @@ def channels_of(
         max_bytes=settings.sender.webhook_max_bytes,
         links=links_of(settings),
         unsubscribe=unsubscribe_links_of(settings),
+        tracked=tracked,
         zone=settings.zone,
         calls=calls,
         file_limits=FileLimits(settings.sender.attachment_max_bytes, settings.sender.attachments_max_bytes),

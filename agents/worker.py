@@ -43,6 +43,7 @@ from agents.telemetry.health import Loop, ProgressWatch, Status
 from agents.telemetry.logs import configure_logs
 from agents.telemetry.metrics import Metrics
 from agents.telemetry.status import serve_status
+from agents.tracked_projects import TrackedProjects
 from agents.transport.app import BatchApp
 from agents.transport.output_app import OutputApp
 from agents.waiting import retry_until_available
@@ -292,18 +293,11 @@ async def _sender(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> A
         await retry_until_available(limits, what="Postgres")
         clock = DatabaseTime(partial(time_there, pool))
         await retry_until_available(clock.look, what="Postgres")
+        tracked = await TrackedProjects.of(pool, settings)
         app, sender = build_sender(
-            wiring,
-            ledger,
-            control,
-            past,
-            metrics,
-            owner=options.instance,
-            accounts=accounts,
-            accepted=Accepted(Path(str(around["datadir"])) / "accepted.json"),
-            clock=clock,
-            **around,
-        )
+            wiring, ledger, control, past, metrics, owner=options.instance, accounts=accounts, tracked=tracked.links,
+            accepted=Accepted(Path(str(around["datadir"])) / "accepted.json"), clock=clock, **around,
+        )  # fmt: skip
         notices = Notices(pool, settings.notices.ways)
         notifier = Notifier(
             notices,
@@ -314,7 +308,7 @@ async def _sender(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> A
             owner=options.instance,
             clock=clock,
         )
-        background = [sender.run, notifier.run, clock.run]
+        background = [sender.run, notifier.run, clock.run, tracked.run]
         if (watch := settings.watch).enabled:
             seen = DecisionHours(pool), FieldsSeen(pool)
             background.append(Watch(*seen, notices, watch.bounds, every=watch.every).run)

@@ -10,6 +10,7 @@ from channels.codes.links import Links, no_links
 from channels.email.mime import FileLimits
 from channels.http.ssrf import Reach
 from channels.kept_files import KeptFile, no_kept_file
+from channels.tracked import NO_TRACKED_LINKS, TrackedLinks
 from channels.unsubscribe import NO_UNSUBSCRIBE_LINKS, UnsubscribeLinks
 from channels.webhook.calls import Calls
 from channels.webhook.signing import Signer
@@ -29,6 +30,7 @@ class ChannelContext:
     max_bytes: int = 1_048_576
     links: Links = no_links
     unsubscribe: UnsubscribeLinks = NO_UNSUBSCRIBE_LINKS
+    tracked: TrackedLinks = NO_TRACKED_LINKS
     zone: tzinfo = UTC
     calls: Calls | None = None
     file_limits: FileLimits = FileLimits()

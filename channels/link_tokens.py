@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -20,17 +20,15 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 LONGEST_TOKEN = 4000
 _KEY_BYTES = 64
+_MOST_KEYS = 1024
+"""Keys that are kept: the names of projects come from whoever asks."""
 
 
 def sealed(parts: Sequence[str], secret: str, purpose: bytes) -> str:
     """The token of some texts, in base64url. Raises ValueError for an empty secret: anyone could make it."""
     if not secret:
         raise ValueError("a link takes a secret that is not empty")
-    return (
-        base64.urlsafe_b64encode(_cipher(secret, purpose).encrypt(msgspec.msgpack.encode(parts), None))
-        .rstrip(b"=")
-        .decode()
-    )
+    return _written(_cipher(secret, purpose).encrypt(msgspec.msgpack.encode(parts), None))
 
 
 def opened(token: str, secrets: Sequence[str], purpose: bytes) -> tuple[str, ...] | None:
@@ -41,6 +39,8 @@ def opened(token: str, secrets: Sequence[str], purpose: bytes) -> tuple[str, ...
         content = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         return None
+    if _written(content) != token:  # the last letter has bits that mean nothing: one token, one way to write it
+        return None
     for secret in filter(None, secrets):
         try:
             return msgspec.msgpack.decode(_cipher(secret, purpose).decrypt(content, None), type=tuple[str, ...])
@@ -49,7 +49,11 @@ def opened(token: str, secrets: Sequence[str], purpose: bytes) -> tuple[str, ...
     return None
 
 
-@cache
+def _written(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+
+
+@lru_cache(maxsize=_MOST_KEYS)
 def _cipher(secret: str, purpose: bytes) -> AESSIV:
     """A key of its own for each purpose, so that no other signature of the secret is one of these."""
     return AESSIV(HKDF(SHA256(), _KEY_BYTES, salt=None, info=purpose).derive(secret.encode()))

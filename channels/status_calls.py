@@ -19,7 +19,10 @@ from schemas.errors import DefinitionInvalid, Problem
 from schemas.formats.kinds import kind_in_words
 from schemas.names import ROUGHLY_LIKE, did_you_mean
 
-StatusKind = Literal["delivered", "relayed", "delayed", "bounced", "complained", "unsubscribed", "resubscribed"]
+StatusKind = Literal[
+    "delivered", "relayed", "delayed", "bounced", "complained", "unsubscribed", "resubscribed", "opened", "clicked",
+    "machine_opened", "machine_clicked",
+]  # fmt: skip
 """The end of a message, or `delayed` where it is still tried, `relayed` where nothing more will be told of it.
 
 `unsubscribed` and `resubscribed` are said by the owner of an address of their own accord, and of no message.

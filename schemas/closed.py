@@ -57,11 +57,11 @@ ChannelName = Literal[
 
 DeliveryOutcome = Literal[
     "sent", "recovered", "failed", "delivered", "bounced", "complained", "suppressed", "expired", "canceled", "opened",
-    "clicked",
+    "clicked", "machine_opened", "machine_clicked",
 ]  # fmt: skip
 """An end of a delivery: sent at the first try, recovered by a later one, or failed; suppressed, expired and canceled
 are failures for reasons of our own. Delivered, bounced and complained are what its provider reports later, opened and
-clicked what its customer did.
+clicked what its customer did, machine_opened and machine_clicked what a scanner, a proxy or a robot did.
 """
 
 Reach = Literal["delivered", "opened", "clicked"]

@@ -12,6 +12,7 @@ from schemas.events.event import Id
 from schemas.notice import NoticeAddresses
 from schemas.plan import PLANS, MessageLimits, Plan
 from schemas.record import JsonObject, Record
+from schemas.tracking import Tracking
 from schemas.window import QuietHours
 
 LANGUAGE_TAG = r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*"
@@ -40,6 +41,7 @@ class Project(Record, frozen=True, kw_only=True):
     brand: dict[str, str] | None = None
     notices: NoticeAddresses | None = None
     sandbox: Sandbox | None = None
+    tracking: Tracking | None = None
     control_group: ControlGroup | None = None
     staff: JsonObject | None = None
     quiet_hours: QuietHours | None = None

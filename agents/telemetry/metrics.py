@@ -200,6 +200,12 @@ class Metrics:
             ["way", "done"],
             registry=registry,
         )
+        self.tracked = Counter(
+            "tidings_tracked",
+            "Opens and clicks by who it was: person, machine, not kept (nobody's any more), lost (Postgres was away).",
+            ["kind", "who"],
+            registry=registry,
+        )
 
     def _add_recorded(self, registry: CollectorRegistry) -> None:
         self.recorded = Counter(

@@ -26,6 +26,7 @@ from channels.email.reports import NotReport, mail_events
 from channels.email.smtp_session import EmailAccount, SmtpSession
 from channels.status_calls import StatusCall, StatusEvent, must_be_signed, signed_events
 from channels.templates.engine import Templates
+from channels.tracked import NO_TRACKED_LINKS, TrackedLinks
 from channels.unsubscribe import NO_UNSUBSCRIBE_LINKS, UnsubscribeLinks
 from schemas.account_fields import LONGEST_HEADER_URL, AccountForm
 from schemas.channels.email import EmailAccountForm, EmailDelivery
@@ -81,9 +82,10 @@ class Email(Channel[EmailDelivery, EmailRequest]):
         unsubscribe: UnsubscribeLinks = NO_UNSUBSCRIBE_LINKS,
         tokens: Tokens | None = None,
         attachments: Attachments | None = None,
+        tracked: TrackedLinks = NO_TRACKED_LINKS,
     ) -> None:
         self._attachments = attachments or Attachments()
-        self._contents = Contents(templates, links, unsubscribe)
+        self._contents = Contents(templates, links, unsubscribe, tracked)
         self._tokens = tokens or Tokens()
         self._accounts = accounts
         self._pools: dict[EmailAccount, _Pool] = {}
@@ -95,7 +97,7 @@ class Email(Channel[EmailDelivery, EmailRequest]):
         accounts, templates = context.accounts.of(cls.name), Templates(context.zone)
         tokens = Tokens(context.reach, on_newer=accounts.renew)
         attachments = Attachments(context.reach, context.file_limits, context.kept_file)
-        return cls(accounts, templates, context.links, context.unsubscribe, tokens, attachments)
+        return cls(accounts, templates, context.links, context.unsubscribe, tokens, attachments, context.tracked)
 
     @classmethod
     def account(cls, name: str, form: AccountForm) -> EmailAccount:

@@ -11,6 +11,7 @@ from channels.codes.links import Links, no_links, with_links
 from channels.codes.references import with_data_codes
 from channels.email.link_parameters import in_html, in_text
 from channels.templates.engine import Templates
+from channels.tracked import NO_TRACKED_LINKS, TrackedLinks
 from channels.unsubscribe import NO_UNSUBSCRIBE_LINKS, UnsubscribeLinks
 from schemas.channels.email import EmailDelivery
 from schemas.template import StoredTemplate
@@ -52,9 +53,13 @@ class Contents:
     """The contents of e-mails, with links to pictures of codes and to customers' own pages."""
 
     def __init__(
-        self, templates: Templates, links: Links = no_links, own: UnsubscribeLinks = NO_UNSUBSCRIBE_LINKS
+        self,
+        templates: Templates,
+        links: Links = no_links,
+        own: UnsubscribeLinks = NO_UNSUBSCRIBE_LINKS,
+        tracked: TrackedLinks = NO_TRACKED_LINKS,
     ) -> None:
-        self._templates, self._code_links, self._own_links = templates, links, own
+        self._templates, self._code_links, self._own_links, self._tracked = templates, links, own, tracked
 
     def filled(self, delivery: EmailDelivery, template: StoredTemplate, account: OwnPages) -> Filled:
         """Fill in. Raises TemplateFailed."""
@@ -73,6 +78,7 @@ class Contents:
         parameters, own_links = delivery.email.link_parameters, links.values()
         text = in_text(rendered.text, parameters, own_links) if parameters else rendered.text
         page = in_html(rendered.html, parameters, own_links) if parameters and rendered.html else rendered.html
+        text, page = self._tracked.in_mail(text, page, delivery, own_links, _legal(template))
         line = partial(self._templates.line, "attachments", template, variables, customer.locale, customer.timezone)
         return Filled(
             rendered.subject, text, page, links.get("unsubscribe_url", ""), mailto, line, partial(line, in_url=True)
@@ -105,3 +111,8 @@ class Contents:
         return self._templates.names(template, delivery.customer.locale, _VIEW) or any(
             _VIEW in text for file in files for text in (file.url, file.name or "")
         )
+
+
+def _legal(template: StoredTemplate) -> list[str]:
+    """The pages of the brand that a message has to name, such as its terms."""
+    return [str(value) for name, value in template.brand.items() if name.endswith("_url") and name != "shop_url"]

@@ -11,11 +11,17 @@ from collections.abc import Collection, Mapping
 from html import escape, unescape
 from urllib.parse import quote
 
-_HREF = re.compile(
-    r"""(<(?:a|area|v:\w+)\b(?:[^<>"']|"[^"]*"|'[^']*')*?\bhref\s*=\s*)("[^"]*"|'[^']*')""", re.IGNORECASE
+HREF = re.compile(
+    r"""(<(?:a|area|v:\w+)(?=[\s/])(?:[^<>"']|"[^"]*"|'[^']*')*?(?<=[\s"'/])href\s*=\s*)("[^"]*"|'[^']*')""",
+    re.IGNORECASE,
 )
 """The link of an element, and of the buttons that Outlook draws."""
-_IN_TEXT = re.compile(r"https?://[^\s<>\"'()\[\]{}]+", re.IGNORECASE)
+IN_TEXT = re.compile(
+    r"""https?://(?:[^\s<>"'()\[\]{}\u00ab\u00bb\u2018-\u201e\u2026\u2039\u203a\u3000-\u303f\uff00-\uffef]|'(?=\w)"""
+    r"""|\([^\s<>"()]*\)|\[[^\s<>"\[\]]*\]|\{[^\s<>"{}]*\})+""",
+    re.IGNORECASE,
+)
+"""A link in a text. Brackets are part of it where they are closed in it: those around it are not."""
 _END_OF_SENTENCE = ".,;:!?"
 _PAGE = ("http://", "https://")
 _BEHIND = ("?", "#", "&", "/")
@@ -23,7 +29,7 @@ _BEHIND = ("?", "#", "&", "/")
 
 def with_parameters(link: str, parameters: Mapping[str, str], own: Collection[str]) -> str:
     """The link with parameters, unless it is one of the customer's `own`, or is no page."""
-    if not link.lower().startswith(_PAGE) or any(_is_below(link, one) for one in own if one):
+    if not is_page(link) or any(below(link, one) for one in own if one):
         return link
     address, mark, fragment = link.partition("#")
     page, _, query = address.partition("?")
@@ -40,18 +46,29 @@ def in_html(html: str, parameters: Mapping[str, str], own: Collection[str]) -> s
         changed = with_parameters(link.strip(), parameters, own)
         return found[0] if changed == link.strip() else f"{found[1]}{mark}{escape(changed)}{mark}"
 
-    return _HREF.sub(tagged, html)
+    return HREF.sub(tagged, html)
 
 
 def in_text(text: str, parameters: Mapping[str, str], own: Collection[str]) -> str:
     """A text whose links have the parameters; what ends a sentence behind one is not part of it."""
 
     def tagged(found: re.Match[str]) -> str:
-        link = found[0].rstrip(_END_OF_SENTENCE)
+        link = ends_sentence(found[0])
         return with_parameters(link, parameters, own) + found[0][len(link) :]
 
-    return _IN_TEXT.sub(tagged, text)
+    return IN_TEXT.sub(tagged, text)
 
 
-def _is_below(link: str, own: str) -> bool:
+def is_page(link: str) -> bool:
+    """True for a link to a page: not `mailto:`, `tel:`, `cid:` or a place in the same message."""
+    return link.lower().startswith(_PAGE)
+
+
+def ends_sentence(found: str) -> str:
+    """A link in a text without what ends the sentence behind it."""
+    return found.rstrip(_END_OF_SENTENCE)
+
+
+def below(link: str, own: str) -> bool:
+    """True for a link that is another one, or leads to what is below it."""
     return link.startswith(own) and (len(link) == len(own) or link[len(own)] in _BEHIND)

@@ -9,6 +9,7 @@ from datetime import UTC, timedelta, tzinfo
 import asyncpg
 
 from agents.reach import reach_of
+from agents.tracked_projects import tracking_of
 from channels.email.mime import FileLimits
 from channels.http.ssrf import Reach
 from console.control.default_project import default_values
@@ -19,6 +20,7 @@ from schemas.formats.colors import letters_on
 from schemas.formats.days import zone_of
 from schemas.project import Project
 from schemas.record import JsonObject
+from schemas.tracking import NO_TRACKING, Tracking
 from schemas.window import QuietHours
 from store.projects import Projects
 from streams.documents.project import ProjectValues
@@ -31,7 +33,8 @@ class ProjectContext:
 
     `consents_from` says where these are declared, `timezone` names its zone where it is its own, not the settings';
     a send to more than `approve_above` customers needs an approval, None: none does;
-    `reach`: the places that webhooks may go to; `file_limits` bound what e-mails bring along.
+    `reach`: the places that webhooks may go to; `file_limits` bound what e-mails bring along; `tracking` is what it
+    wants to know of them.
     """
 
     project_id: str
@@ -51,6 +54,7 @@ class ProjectContext:
     send_hold: timedelta = timedelta(minutes=10)
     approve_above: int | None = None
     file_limits: FileLimits = FileLimits()
+    tracking: Tracking = NO_TRACKING
 
     @classmethod
     def of(cls, settings: Settings, project_id: str, document: Project | None = None) -> ProjectContext:
@@ -75,6 +79,7 @@ class ProjectContext:
             _hold(settings, document),
             (document.approve_above if document else None) or settings.sends.approve_above or None,
             FileLimits(settings.sender.attachment_max_bytes, settings.sender.attachments_max_bytes),
+            tracking_of(settings, project_id, document),
         )
 
     def with_accounts(self, stored: Iterable[tuple[str, str]]) -> ProjectContext:

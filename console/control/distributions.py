@@ -87,7 +87,7 @@ async def plan(
     made = []
     for document, one in checked:
         found = doubts(one.distribution, known.segments)
-        found += fallback_doubts(one.distribution, has_callbacks=project.has_links)
+        found += fallback_doubts(one.distribution, has_callbacks=project.has_links, tracking=project.tracking)
         for doubt in map(document.located, found):
             warn(f"{doubt.path}  {doubt.message}")
         before = current.get(one.distribution.id)

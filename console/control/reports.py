@@ -217,7 +217,7 @@ def _outcome(kind: StatusKind) -> DeliveryOutcome | None:
     match kind:
         case "relayed" | "delayed" | "unsubscribed" | "resubscribed":
             return None
-        case "delivered" | "bounced" | "complained":
+        case "delivered" | "bounced" | "complained" | "opened" | "clicked" | "machine_opened" | "machine_clicked":
             return kind
         case _:
             assert_never(kind)

@@ -13,6 +13,7 @@ from schemas.closed import ChoiceWay
 from schemas.consent_choice import EVERY_CATEGORY
 from schemas.delivery import TEST_ID
 from schemas.distribution import TRANSACTIONAL
+from schemas.tracking import NO_TRACKING, TRACKING
 from store.consent_choices import ConsentChoices, KnownConsents
 from store.projects import Projects
 
@@ -57,8 +58,9 @@ class Subscriptions:
         stored = await Projects(pool).get(subscriber.project_id)
         context = ProjectContext.of(self._settings, subscriber.project_id, stored.project if stored else None)
         known = await ConsentChoices(pool).known(subscriber.project_id, subscriber.customer_id)
-        names = dict.fromkeys((*context.consents, subscriber.category))
-        shown = tuple(Category(name, _is_given(name, known)) for name in names if name != TRANSACTIONAL)
+        tracked = () if context.tracking == NO_TRACKING else (TRACKING,)
+        names = dict.fromkeys((*context.consents, *tracked, subscriber.category))
+        shown = tuple(Category(name, is_given(name, known)) for name in names if name != TRANSACTIONAL)
         return Standing(context.brand.name, context.brand.locale, shown, known.chosen.get(EVERY_CATEGORY) is False)
 
     async def leave(self, subscriber: Subscriber, *, everything: bool, way: ChoiceWay) -> None:
@@ -85,7 +87,7 @@ class Subscriptions:
         await choices.choose(*customer, given, way=way, delivery_id=subscriber.delivery_id)
 
 
-def _is_given(category: str, known: KnownConsents) -> bool:
+def is_given(category: str, known: KnownConsents) -> bool:
     """True where it is sent: a withdrawal of all categories counts for each; without a profile a message is proof."""
     if known.chosen.get(EVERY_CATEGORY) is False:
         return False

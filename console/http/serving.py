@@ -16,6 +16,7 @@ from aiohttp import web
 from agents.telemetry.logs import configure_logs
 from console.control.callbacks import Callbacks
 from console.control.subscriptions import Subscriptions
+from console.control.tracking import TrackedVisits
 from console.control.views import Views
 from console.http.app import build_app
 from console.http.database import LateDatabase
@@ -46,7 +47,8 @@ async def _run(settings: Settings, announce: Callable[[str], None]) -> None:
     callbacks = Callbacks(settings, database.pool) if has_database else None
     subscriptions = Subscriptions(settings, database.pool) if has_database else None
     views = Views(settings, database.pool) if has_database else None
-    runner, port = await listen(console, callbacks=callbacks, subscriptions=subscriptions, views=views)
+    visits = TrackedVisits(settings, database.pool) if has_database else None
+    runner, port = await listen(console, callbacks=callbacks, subscriptions=subscriptions, views=views, visits=visits)
     try:
         announce(f"http://{in_url(console.host)}:{port}")
         if not console.secrets:
@@ -67,9 +69,10 @@ async def listen(
     callbacks: Callbacks | None = None,
     subscriptions: Subscriptions | None = None,
     views: Views | None = None,
+    visits: TrackedVisits | None = None,
 ) -> tuple[web.AppRunner, int]:
     """Listen; returns what to clean up and the port taken. Raises CannotStart naming the address."""
-    app = build_app(settings, clock=clock, callbacks=callbacks, subscriptions=subscriptions, views=views)
+    app = build_app(settings, clock=clock, callbacks=callbacks, subscriptions=subscriptions, views=views, visits=visits)
     return await serve(app, settings.host, settings.port, setting="console")
 
 

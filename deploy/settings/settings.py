@@ -28,6 +28,7 @@ from schemas.errors import CannotStart
 from schemas.formats.blank import is_blank
 from schemas.formats.days import zone_of
 from schemas.plan import PLANS, MessageLimits, Plan
+from schemas.tracking import Tracking
 from schemas.window import QuietHours
 
 _TIME = "([01][0-9]|2[0-3]):[0-5][0-9]"
@@ -46,6 +47,7 @@ class Settings:
     quiet_channels: tuple[str, ...] = ()
     quiet_holidays: Literal["open", "closed"] = "open"
     country: str = ""
+    tracking: tuple[str, ...] = ()
     cap: object = field(default_factory=list)
     control_group: object = ""
     staff: object = field(default_factory=dict)
@@ -88,6 +90,11 @@ class Settings:
         return QuietHours(begins=begins, ends=ends, channels=list(self.quiet_channels), closed_on_holidays=closed)
 
     @property
+    def tracked(self) -> Tracking:
+        """Tracking that the default project wants of its e-mails."""
+        return Tracking(opens="opens" in self.tracking, clicks="clicks" in self.tracking)
+
+    @property
     def message_limits(self) -> MessageLimits:
         """The numbers of messages that the default project may send."""
         return self.limits.written.over(PLANS[self.plan])
@@ -111,6 +118,9 @@ class Settings:
         except ValueError as error:
             raise CannotStart(f"timezone: {error}") from error
         self._check_quiet()
+        for name in self.tracking:
+            if name not in Tracking.__struct_fields__:
+                raise CannotStart(f"tracking must be some of {', '.join(Tracking.__struct_fields__)}, not {name!r}")
         for index, name in enumerate(self.consents):
             if name == TRANSACTIONAL:
                 raise CannotStart(f"consents[{index}]: {TRANSACTIONAL} is not a consent: it is sent without one")

@@ -26,7 +26,8 @@ FALLBACK = Group(
             null="wrong",
             doc="How far the message has to have come by then, so that the next channel does not send; what was "
             "clicked was opened, and what was opened was delivered. A webhook is delivered once its server takes it. "
-            "Of other channels callbacks tell it, and of opened and clicked the records that others write to "
+            "Of other channels callbacks tell it. Opened and clicked are told of e-mails to customers who agree, where "
+            "the project tracks them ([tracking.md](tracking.md)), and by the records that others write to "
             "`delivery.status`: where nothing tells, everybody gets the next channel as well.",
             default="delivered",
             example="opened",

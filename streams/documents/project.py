@@ -19,12 +19,13 @@ from schemas.plan import PLAN_NAMES, MessageLimits
 from schemas.project import COLOR, CURRENCY, LANGUAGE_TAG, Project, Sandbox
 from schemas.record import JsonObject
 from schemas.suppression import suppression_key
+from schemas.tracking import Tracking
 from streams.documents.cap_keys import CapForm, cap_of
 from streams.documents.experiments import ControlGroupForm
 from streams.documents.segment import CustomerCondition
 from streams.documents.windows import QUIET_HOURS, quiet_hours_of_project
 from streams.holidays import known_country
-from streams.values.kinds import Group, Identifier, Key, ListOf, OneOf, Plain, Span, Text, Whole
+from streams.values.kinds import Flag, Group, Identifier, Key, ListOf, OneOf, Plain, Span, Text, Whole
 from streams.values.reader import DocumentReader
 from streams.values.wording import unknown
 
@@ -110,6 +111,13 @@ SANDBOX = Group(
     },
     "{allow: [test.example]}",
 )
+TRACKING = Group(
+    {
+        "opens": Key(Flag(), doc="Opens are told: by a picture in the HTML.", default="false", example="true"),
+        "clicks": Key(Flag(), doc="Clicks are told: links lead through the console.", default="false", example="true"),
+    },
+    "{opens: true, clicks: true}",
+)
 _MESSAGES = Whole(1, MOST_MESSAGES, ": messages")
 LIMITS = Group(
     {
@@ -190,6 +198,12 @@ PROJECT = Group(
             default="everybody is reached",
             example=SANDBOX.example,
         ),
+        "tracking": Key(
+            TRACKING,
+            doc="What is told of e-mails to customers whose profile has the consent `tracking`; of nobody else.",
+            default="nothing is tracked",
+            example=TRACKING.example,
+        ),
         "control_group": Key(
             ControlGroupForm(),
             doc="Customers who get none of its messages but transactional ones, so that all of them can be compared; "
@@ -259,6 +273,7 @@ def parse_project(source: object, *, checks: ProjectChecks, version: int, now: d
     identity, sandbox, notices = str(read.pop("project")), read.pop("sandbox", None), read.pop("notices", None)
     limits, sends = read.pop("limits", None), read.pop("sends", None) or {}
     approvals = read.pop("approvals", None) or {}
+    tracking = read.pop("tracking", None)
     return Project(
         id=identity,
         caps=read.pop("cap"),
@@ -268,6 +283,7 @@ def parse_project(source: object, *, checks: ProjectChecks, version: int, now: d
         send_hold=sends.get("hold"),
         approve_above=approvals.get("above"),
         sandbox=None if sandbox is None else Sandbox(**sandbox),
+        tracking=None if tracking is None else Tracking(**tracking),
         updated_at=now,
         **{"name": identity, **read},
     )

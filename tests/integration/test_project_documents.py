@@ -17,6 +17,7 @@ from deploy.settings.settings import Settings
 from deploy.settings.workers import Sends
 from schemas.distribution import ControlGroup
 from schemas.errors import DefinitionInvalid
+from schemas.tracking import Tracking
 from schemas.window import QuietHours
 from store.distributions import Change, Control, VersionConflict
 from streams.documents.project import ProjectChecks, parse_project
@@ -82,6 +83,26 @@ def test_a_hold_that_cannot_be_is_refused(written: object, path: str, said: str)
         parse_project({"project": "outlet", "sends": written}, checks=ProjectChecks("shop", ()), version=1, now=NOW)
     (problem,) = refused.value.problems
     assert (problem.path, said in problem.message) == (path, True), problem
+
+
+async def test_a_project_says_that_it_tracks_and_the_default_one_by_the_settings(pool: asyncpg.Pool) -> None:
+    source = "project: outlet\ntracking: {clicks: true}\n"
+    plan = await projects.plan(pool, parse_documents(source, "a.yaml"), SETTINGS, NOW)
+    await projects.save(pool, plan, actor="ann", now=NOW)
+    stored = (await projects.find(pool, "outlet")).project
+    settings = Settings(project_id="shop", tracking=("opens",))
+    assert ProjectContext.of(settings, "outlet", stored).tracking == Tracking(clicks=True)
+    assert ProjectContext.of(settings, "other").tracking == Tracking()
+    assert ProjectContext.of(settings, "shop").tracking == Tracking(opens=True)
+
+
+@pytest.mark.parametrize(
+    ("written", "path"), [({"open": True}, "tracking.open"), ({"opens": "yes"}, "tracking.opens"), (True, "tracking")]
+)
+def test_a_tracking_that_cannot_be_is_refused(written: object, path: str) -> None:
+    with pytest.raises(DefinitionInvalid) as refused:
+        parse_project({"project": "outlet", "tracking": written}, checks=ProjectChecks("shop", ()), version=1, now=NOW)
+    assert [problem.path for problem in refused.value.problems] == [path]
 
 
 async def test_definitions_take_the_timezone_of_their_project_when_they_are_applied(pool: asyncpg.Pool) -> None:

@@ -256,6 +256,18 @@ async def test_a_link_that_nobody_made_says_so_and_nothing_more(browser: Browser
             assert (status, "This link is not valid" in text) == (404, True)
 
 
+@pytest.mark.parametrize("tracking", [(), ("opens",)])
+async def test_who_is_tracked_can_say_no_to_it_beside_the_categories(
+    settings: Settings, dsn: str, pool: asyncpg.Pool, tracking: tuple[str, ...]
+) -> None:
+    async with served(replace(settings, project_id="shop", tracking=tracking), dsn) as browser:
+        text = await browser.page(choices())
+        assert ('value="tracking"' in text) is bool(tracking)
+        await browser.page(choices(), method="POST", data={"category": ["marketing"]})
+    query = "select given from consent_choices where category = 'tracking'"
+    assert await pool.fetchval(query) is (False if tracking else None)
+
+
 async def test_a_page_runs_nothing_and_names_nobody(browser: Browser) -> None:
     status, headers, text = await browser.ask(link("mark<script>"), headers={"accept-language": "tlh, de-AT;q=0.9"})
     assert (status, headers["content-language"], "Abmelden" in text) == (200, "de", True)

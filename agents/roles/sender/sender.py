@@ -37,6 +37,7 @@ from agents.transport.app import BatchApp
 from agents.transport.batch import Batch
 from agents.waiting import retry_until_available
 from agents.wiring import Wiring
+from channels.tracked import NO_TRACKED_LINKS, TrackedLinks
 from deploy.settings.workers import Sender as SenderSettings
 from schemas.closed import CHANNELS, ChannelName, HoldKind
 from schemas.destination import Destination
@@ -65,6 +66,7 @@ def build_sender(
     owner: str,
     accepted: Accepted,
     accounts: LiveAccounts,
+    tracked: TrackedLinks = NO_TRACKED_LINKS,
     clock: Clock = utc_now,
     **settings: Any,
 ) -> tuple[BatchApp, Sender]:
@@ -72,6 +74,7 @@ def build_sender(
     app = BatchApp(wiring.group("sender"), wiring.settings.kafka, **settings)
     sender = Sender(
         app, wiring, ledger, control, past, metrics, owner=owner, clock=clock, accepted=accepted, accounts=accounts,
+        tracked=tracked,
     )  # fmt: skip
     for channel in CHANNELS:
         app.batch_agent(wiring.topic(deliveries(channel)), sender.intakes[channel].take, name=deliveries(channel))
@@ -103,12 +106,13 @@ class Sender:
         clock: Clock,
         accepted: Accepted,
         accounts: LiveAccounts,
+        tracked: TrackedLinks = NO_TRACKED_LINKS,
     ) -> None:
         settings = wiring.settings.sender
         self._ledger, self._owner, self._accepted, self._retention = ledger, owner, accepted, past.retention
         self._renew_every = settings.lease.total_seconds() / 3
         self._calls, self._accounts = SenderCalls(ledger.endpoint_calls), accounts
-        self._channels = channels_of(wiring.settings, accounts.book, self._calls, control.file)
+        self._channels = channels_of(wiring.settings, accounts.book, self._calls, control.file, tracked)
         claimant = Claimant(ledger, owner=owner, lease=settings.lease)
         self._leases = claimant.leases
         self.erasures = Erasures(past.erasure, self._leases, owner=owner, default_project=wiring.default_project)
@@ -125,9 +129,8 @@ class Sender:
             self._channels, policies, concurrency=settings.concurrency, breakers=breakers, is_shared=accounts.is_shared
         )
         accounts.book.on_change(self._turns.look_up_again)
-        templates = TemplateCache(control.template).get
         asking = Asking(
-            self._channels, policies, templates, self._pause, metrics,
+            self._channels, policies, TemplateCache(control.template).get, self._pause, metrics,
             clock=clock, accounts=accounts, known_ids=ledger.known_ids, calls=self._calls,
         )  # fmt: skip
         self._attempts = Attempts(

@@ -129,6 +129,7 @@ def test_a_mailbox_at_a_known_provider_needs_no_host(
         ("timezone = ''", r"timezone: .* as in Europe/Warsaw"),
         ("consents = ['marketing', 'transactional']", r"consents\[1\]: transactional is not a consent"),
         ("consents = ['']", r"consents\[0\] is empty"),
+        ("tracking = ['opened']", r"tracking must be some of opens, clicks, not 'opened'"),
         ("kafka = 3", r"kafka must be a group of keys"),
         ("x = [", r"cannot read"),
     ],

@@ -244,6 +244,8 @@ def test_what_would_follow_too_late_is_skipped_at_once() -> None:
         ("email", "expired", None, True),
         ("email", "canceled", None, False),
         ("email", "complained", None, False),
+        ("email", "machine_opened", None, False),
+        ("email", "machine_clicked", None, False),
     ],
 )
 def test_a_status_says_how_far_a_message_came(channel: str, outcome: Any, reach: Reach | None, over: bool) -> None:

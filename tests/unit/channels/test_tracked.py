@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html import unescape
+from string import ascii_letters, digits
 from typing import Any
 
 import msgspec
@@ -187,6 +188,13 @@ def test_a_link_that_was_changed_or_made_by_others_leads_nowhere() -> None:
     assert clicked_of("outlet", token, [SECRET]) is None, "another project's"
     assert opened_of("shop", token, [SECRET]) is None, "a link's token is not a picture's"
     assert "a.example" not in address and "dlv" not in address
+
+
+@pytest.mark.parametrize("path", ["", "x", "xx"])
+def test_a_link_is_written_in_one_way_to_its_last_letter(path: str) -> None:
+    token = token_of(links().link(f"https://a.example/{path}", mail()))
+    for other in set(ascii_letters + digits + "-_") - {token[-2]}:
+        assert clicked_of("shop", f"{token[:-2]}{other}0", [SECRET]) is None
 
 
 @pytest.mark.parametrize(

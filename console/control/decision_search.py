@@ -58,12 +58,16 @@ class _Tail:
 
 
 async def recorded_decisions(
-    pool: asyncpg.Pool, wire: Wire, asked: Asked, *, now: datetime, limit: int = PAGE
+    pool: asyncpg.Pool, wire: Wire, asked: Asked, *, now: datetime, limit: int = PAGE, lag: bool = True
 ) -> tuple[tuple[Decision, ...], Reading]:
-    """A page of what recorders keep, the oldest first: no topic is read. Raises TryLater while Postgres is away."""
+    """A page of what recorders keep, the oldest first: no topic is read. Raises TryLater while Postgres is away.
+
+    Without `lag`, which is for whoever knows it otherwise, Kafka is not asked.
+    """
     behind: Behind | None = None
     try:  # first: what comes in meanwhile is then said to be missing, and is there
-        behind = await recorded_behind(pool, Extents(wire), key=_key(wire, asked))
+        if lag:
+            behind = await recorded_behind(pool, Extents(wire), key=_key(wire, asked))
     except TryLater as error:
         if error.what == "Postgres":
             raise

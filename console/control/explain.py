@@ -196,7 +196,7 @@ class Asking:
 
     Of events from `since` on and before `until`; behind `after`, which a page before named; only decisions with an
     outcome, or a reason. `delivery` is one, where `who` may be either, unless `is_customer`.
-    `only_recorded`: no topic is read.
+    `only_recorded`: no topic is read, and without `lag` Kafka is not even asked how much is missing.
     """
 
     who: str | None = None
@@ -209,6 +209,7 @@ class Asking:
     limit: int = PAGE
     from_topics: bool = False
     only_recorded: bool = False
+    lag: bool = True
     delivery: str | None = None
     outcome: str | None = None
     reason: str | None = None
@@ -249,7 +250,7 @@ async def story(pool: asyncpg.Pool, wiring: Wiring, project_id: str, asking: Ask
     """The story of a customer, of one delivery (`dlv_…`), or of what else is asked. Raises NotFound, BadQuestion."""
     asked = await _resolve(pool, project_id, asking)
     if asking.only_recorded:
-        decisions, reading = await recorded_decisions(pool, wiring, asked, now=now, limit=asking.limit)
+        decisions, reading = await recorded_decisions(pool, wiring, asked, now=now, limit=asking.limit, lag=asking.lag)
     else:
         keep = wiring.settings.retention.recorded
         decisions, reading = await find_decisions(
@@ -281,8 +282,7 @@ async def _with_refusals(pool: asyncpg.Pool, wire: Wire, customer: str, project_
     try:
         letters = await asyncio.to_thread(dead_letters_of, wire, wire.key(project_id, customer))
     except TryLater as error:
-        said = f"{error}: dead-letters are not shown"
-        reading = replace(reading, notes=(*reading.notes, said))
+        reading = replace(reading, notes=(*reading.notes, f"{error}: dead-letters are not shown"))
     return replace(
         found, unjudged=tuple(of_row(CannotJudge, row) for row in unjudged), dead_letters=letters, reading=reading
     )

@@ -38,11 +38,25 @@ async def timeline(
     now: datetime,
     after: Place | None,
     limit: int,
+    *,
+    distribution: str | None = None,
+    lag: bool = True,
 ) -> CustomerTimeline:
-    """The timeline of a customer behind a place; no topic is read. Raises BadQuestion, TryLater."""
+    """The timeline of a customer behind a place, or what one distribution has to do with it; no topic is read.
+
+    Raises BadQuestion, TryLater.
+    """
     check_id(customer)
-    asking = Asking(who=customer, after=after, limit=limit, only_recorded=True, is_customer=True)
-    waiting = HoldFilter(project_id, None, customer, None)
+    asking = Asking(
+        who=customer,
+        distribution=distribution,
+        after=after,
+        limit=limit,
+        only_recorded=True,
+        lag=lag,
+        is_customer=True,
+    )
+    waiting = HoldFilter(project_id, distribution, customer, None)
     return CustomerTimeline(
         await explain.story(pool, wiring, project_id, asking, now),
         tuple(await holds.first_due(ChosenHolds(pool), waiting, _MOST_HOLDS)),

@@ -18,7 +18,7 @@ from console.control.not_found import NotFound
 from console.control.passwords import Passwords
 from console.control.sign_in import Door, SignInRefused, agent_of
 from console.control.users import Random
-from console.web import account, distributions, entrance
+from console.web import account, customers, distributions, entrance
 from console.web.guard import SessionCookie, is_forged
 from console.web.pages import STYLE_PATH, MessagePage, respond, see, show_style
 from console.web.projects import ProjectRoute, Projects
@@ -68,7 +68,7 @@ class WebServer:
             web.post("/sessions", self._page(account.end_sessions)),
             web.post("/sign-out", self._page(account.sign_out)),
             web.get(STYLE_PATH, show_style),
-            *(self._of_project(one) for one in distributions.ROUTES),
+            *(self._of_project(one) for one in (*distributions.ROUTES, *customers.ROUTES)),
         ]
 
     def _of_project(self, route: ProjectRoute) -> web.RouteDef:

@@ -16,7 +16,7 @@ import msgspec
 import pytest
 
 from agents.clock import utc_now
-from console.web.distributions import ROUTES
+from console.web import customers, distributions
 from deploy.settings.settings import Settings
 from deploy.settings.web import Web
 from schemas.access import ACCESS_ROLES, GRANTS, AccessRole
@@ -27,6 +27,7 @@ from tests.factory import rule
 from tests.integration.test_recorder import KEEP, decision, put, status
 from tests.integration.test_web import Browser, Site, running
 
+ROUTES = (*distributions.ROUTES, *customers.ROUTES)
 LIST = "/p/shop/distributions"
 EVIL = "<script>alert(1)</script>{{ 7 * 7 }}\u202egnp"
 

@@ -11,7 +11,21 @@ from typing import Any
 import pytest
 
 from console.web.pages import FieldProblem, respond
-from console.web.project_pages import PROJECT_PAGES, DistributionRow, DistributionsPage, ProjectMessagePage, ProjectPage
+from console.web.project_pages import (
+    PROJECT_PAGES,
+    CustomerPage,
+    DistributionRow,
+    DistributionsPage,
+    Letter,
+    LetterStep,
+    ProjectMessagePage,
+    ProjectPage,
+    ShownHold,
+    ShownSegment,
+)
+from console.web.reasons import REASONS, sentence
+from schemas.closed import Reason, members
+from schemas.decision import Check
 
 NOW = datetime(2026, 11, 29, 10, tzinfo=UTC)
 HOSTILE = (
@@ -57,11 +71,30 @@ def listed(**changes: Any) -> DistributionsPage:
     return DistributionsPage(**(given | changes))
 
 
+CHECKS = [Check(test=EVIL, passed=passed, seen=EVIL) for passed in (True, False, None)]
+FULL = CustomerPage(
+    title="Customer c1",
+    here="/p/shop/customers",
+    customer=EVIL,
+    distribution=EVIL,
+    letters=[Letter(NOW, EVIL, EVIL, EVIL, 3, CHECKS, [LetterStep(NOW, "sent", EVIL, EVIL)])],
+    holds=[ShownHold(EVIL, EVIL, NOW, NOW), ShownHold(EVIL, EVIL, None, NOW)],
+    segments=[ShownSegment(EVIL, NOW, None), ShownSegment(EVIL, None, EVIL)],
+    choices=[EVIL],
+    first="/p/shop/customers?id=c1",
+    next="/p/shop/customers?id=c1&cursor=x",
+    missing=EVIL,
+    **frame(),
+)
+
 EXAMPLES: tuple[ProjectPage, ...] = (
     ProjectMessagePage(title="Nothing", text=EVIL, **frame()),
     listed(),
     listed(rows=[], text="", status="", is_first=True, missing=None, next=None),
     listed(rows=[], missing=None, next=None),
+    FULL,
+    CustomerPage(title="Customers", here="/p/shop/customers", **frame()),
+    CustomerPage(title="Customer c1", here="/p/shop/customers", customer="c1", **frame()),
     listed(rows=[], missing=None, next=None, problems=[FieldProblem("q", "Text: is wrong")]),
 )
 
@@ -101,3 +134,14 @@ def test_an_empty_list_says_the_command_that_makes_the_first_one() -> None:
     assert "tidings apply distributions/ --project" in new
     filtered = respond(EXAMPLES[3]).text or ""
     assert ("No distribution fits" in filtered, "tidings apply" in filtered) == (True, False)
+
+
+def test_each_reason_has_a_sentence_of_its_own() -> None:
+    assert set(REASONS) == set(members(Reason))
+    assert len(set(REASONS.values())) == len(REASONS)
+    assert (sentence("capped"), sentence(None), sentence("of_tomorrow")) == (REASONS["capped"], "", "of_tomorrow")
+
+
+def test_a_letter_tells_marks_by_words_as_well() -> None:
+    text = respond(FULL).text or ""
+    assert [text.count(word) for word in (">passed<", ">failed<", ">not judged<")] == [1, 1, 1]

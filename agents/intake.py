@@ -55,6 +55,7 @@ class Intake(Generic[T]):
     `read` makes of a record what the role works with: TryLater is waited for, an error of the record dead-letters that
     record alone, any other ends the process. `work` does all that a chunk causes and says how many of what the log
     calls `counted` that was; where it raises BadRecord it has changed nothing, and the record to blame is looked for.
+    After each `slice_size` records that are read, where it is given, others have a turn: their answers may be there.
     """
 
     def __init__(
@@ -67,10 +68,11 @@ class Intake(Generic[T]):
         *,
         size: int,
         counted: str,
+        slice_size: int | None = None,
     ) -> None:
         self._read, self._work = read, work
         self._dead_letters, self._log, self._clock = dead_letters, BatchLog(metrics), clock
-        self._size, self._counted = size, counted
+        self._size, self._counted, self._slice = size, counted, slice_size
         self._turn = asyncio.Lock()
         """Of the work: what was read aside does not meddle with what goes on meanwhile."""
 
@@ -110,25 +112,26 @@ class Intake(Generic[T]):
     ) -> tuple[list[tuple[Incoming, T]], list[tuple[Incoming, Exception]]]:
         """Records that were read, and those that were not: none stops the others. Raises TryLater unless it `waits`."""
         read, refused = [], []
-        for record in records:
+        for number, record in enumerate(records, 1):
+            if self._slice and number % self._slice == 0:
+                await asyncio.sleep(0)
             try:
-                read.append((record, await self._read_one(record, waits=waits)))
+                try:
+                    item = self._read(record)
+                except TryLater:
+                    if not waits:
+                        raise
+                    item = await retry_until_available(partial(self._read_again, record), what="schema registry")
             except NOT_OF_THE_RECORD:
                 raise
             except Exception as error:
                 refused.append((record, error))
+            else:
+                read.append((record, item))
         return read, refused
 
-    async def _read_one(self, record: Incoming, *, waits: bool) -> T:
-        async def read() -> T:
-            return self._read(record)
-
-        try:
-            return self._read(record)
-        except TryLater:
-            if not waits:
-                raise
-            return await retry_until_available(read, what="schema registry")
+    async def _read_again(self, record: Incoming) -> T:
+        return self._read(record)
 
 
 class BatchLog:

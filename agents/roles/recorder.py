@@ -23,6 +23,7 @@ from agents.intake import Chunk, Intake
 from agents.recorded_rows import PurchaseReader, decision_row, reader_of, status_row
 from agents.telemetry.metrics import Metrics
 from agents.transport.app import BatchApp
+from agents.transport.progress import Limit
 from agents.waiting import retry_until_available
 from agents.wiring import Wiring
 from schemas.decision import Decision, DeliveryStatus
@@ -33,8 +34,13 @@ from store.read_models.recorded import Behind, Put, Recorded, Row, Source, Sourc
 
 log = structlog.get_logger()
 
-_CHUNK_SIZE = 2000
-"""Records of one transaction: as many as a fetch brings."""
+_CHUNK_SIZE = 5000
+"""Records of one transaction: as many as a fetch brings. The more they are, the fewer times a count is written."""
+_LARGE_FETCHES: dict[str, Any] = {"broker_max_poll_records": _CHUNK_SIZE, "consumer_max_fetch_size": 4 * 2**20}
+_IN_FLIGHT = Limit(batches=2, records=1000, most=32, waiting=2)
+"""Of a partition: one that is being written and one to go on with, as large as they are."""
+_SLICE_SIZE = 50
+"""Records that are read before what Postgres answered about others is looked at: it is to have something to do."""
 _TIDY_SECONDS = 30.0
 
 
@@ -42,7 +48,8 @@ def build_recorder(
     wiring: Wiring, recorded: Recorded, metrics: Metrics, *, clock: Clock = utc_now, **settings: Any
 ) -> tuple[BatchApp, Recorder]:
     """The Faust app of one recorder process, and the recorder whose `run` goes with it."""
-    app = BatchApp(wiring.group("recorder"), wiring.settings.kafka, **settings)
+    app = BatchApp(wiring.group("recorder"), wiring.settings.kafka, **{**_LARGE_FETCHES, **settings})
+    app.in_flight = _IN_FLIGHT
     recorder = Recorder(app, wiring, recorded, metrics, clock)
     for topic, intake in recorder.intakes.items():
         app.batch_agent(wiring.topic(topic), intake.take, name=f"recorded-{topic}")
@@ -58,7 +65,14 @@ class Recorder:
         self._put_to: dict[TP, tuple[int, int]] = {}
         """By partition, the offset up to which this process has put records, and in which epoch."""
         dead_letters = DeadLetters("recorder", wiring, metrics)
-        take_in = partial(Intake[Row | None], metrics=metrics, clock=clock, size=_CHUNK_SIZE, counted="recorded")
+        take_in = partial(
+            Intake[Row | None],
+            metrics=metrics,
+            clock=clock,
+            size=_CHUNK_SIZE,
+            counted="recorded",
+            slice_size=_SLICE_SIZE,
+        )
         decision = reader_of(wiring.codec(DECISIONS), Decision)
         status = reader_of(wiring.codec(DELIVERY_STATUS), DeliveryStatus)
         put_decisions = partial(self._keep, "decisions", recorded.put_decisions)

@@ -15,7 +15,10 @@ from store.read_models.recorded import PurchaseRow, Recorded, Source, StatusRow
 from store.sql import queries
 
 _TABLES = re.compile(r"\brecorded_(decisions|statuses|purchases|positions)(?=_by_minute\b|\b)")
-_OF_THE_OLD = ("decisions_beyond", "statuses_beyond", "purchases_beyond")
+_OF_THE_OLD = (
+    "any_decisions_beyond", "any_statuses_beyond", "any_purchases_beyond",
+    "decisions_beyond", "statuses_beyond", "purchases_beyond",
+)  # fmt: skip
 """Ids that stand under no day of their own go on doing so."""
 _PARENTS = (
     "recorded_decisions", "recorded_statuses", "recorded_decisions_by_minute", "recorded_statuses_by_minute",

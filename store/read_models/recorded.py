@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 import asyncpg
+import msgspec
 
 from schemas.closed import PurchaseKind
+from schemas.errors import BadRecord
 from store.postgres import passing_errors, transaction
 from store.sql import queries
 
@@ -53,7 +55,7 @@ class DecisionRow(NamedTuple):
     @property
     def identity(self) -> tuple[object, ...]:
         """The key within its day."""
-        return self.project_id, self.decision_id
+        return self[1:3]
 
 
 class StatusRow(NamedTuple):
@@ -86,7 +88,7 @@ class StatusRow(NamedTuple):
     @property
     def identity(self) -> tuple[object, ...]:
         """The key within its day."""
-        return self.project_id, self.delivery_id, self.outcome, self.occurred_at
+        return self[1:5]
 
     @property
     def tells_code(self) -> bool:
@@ -111,7 +113,7 @@ class PurchaseRow(NamedTuple):
     @property
     def identity(self) -> tuple[object, ...]:
         """The key within its day."""
-        return self.project_id, self.event_id
+        return self[1:3]
 
     @property
     def tells_code(self) -> bool:
@@ -122,8 +124,7 @@ class PurchaseRow(NamedTuple):
 Row = DecisionRow | StatusRow | PurchaseRow
 
 
-@dataclass(frozen=True, slots=True)
-class Sourced:
+class Sourced(msgspec.Struct, frozen=True, gc=False):
     """A row, and the offset and time (Unix ms) of the record that it was read from."""
 
     offset: int
@@ -218,19 +219,36 @@ class Recorded:
 
         The table is read before its days are looked at: retention, which locks it, cannot drop them in between then.
         """
-        asked = _columns({row.identity for row in rows})
-        beyond = {tuple(row) for row in await connection.fetch(self._sql[f"{table}_beyond"], *asked)}
-        placed: dict[tuple[object, ...], Any] = {}
+        beyond: set[tuple[object, ...]] = set()
+        if await connection.fetchval(self._sql[f"any_{table}_beyond"]):
+            asked = _columns({row.identity for row in rows})
+            beyond = {tuple(row) for row in await connection.fetch(self._sql[f"{table}_beyond"], *asked)}
+        placed: dict[tuple[date, tuple[object, ...]], Any] = {}
+        latest = position["latest"]
         for row in rows:
-            day = BEYOND if row.day > position["latest"] or row.identity in beyond else row.day
-            placed[day, *row.identity] = row._replace(day=day)
-        days = sorted({row.day for row in placed.values()} - {BEYOND})
+            is_beyond = row.day > latest or (beyond and row.identity in beyond)
+            day = BEYOND if is_beyond else row.day
+            placed[day, row.identity] = row._replace(day=day) if is_beyond else row
+        days = sorted({day for day, _ in placed} - {BEYOND})
         await connection.execute(self._sql["make_days"], f"{self.prefix}_{table}", days)
+        await self._stage(connection, table, placed.values())
         source = () if table == "purchases" else (position["source"],)
-        new: int = await connection.fetchval(self._sql[f"put_{table}"], *source, *_columns(placed.values()))
+        new: int = await connection.fetchval(self._sql[f"put_{table}"], *source)
         if table != "decisions":  # which have no codes
             await self._attribute(connection, table, placed.values())
         return new
+
+    async def _stage(self, connection: asyncpg.Connection, table: str, rows: Collection[Row]) -> None:
+        """Copy rows to where the statement that puts them takes them from. Raises BadRecord."""
+        await connection.execute(self._sql[f"stage_{table}"])
+        try:
+            await connection.copy_records_to_table(
+                f"staged_{table}_1", schema_name="pg_temp", columns=next(iter(rows))._fields, records=rows
+            )
+        except (OverflowError, UnicodeEncodeError) as error:  # of a query's argument it would be a DataError
+            raise BadRecord(
+                "Postgres cannot keep it: a number is too large for its column, or a text is not Unicode"
+            ) from error
 
     async def _attribute(
         self, connection: asyncpg.Connection, table: str, rows: Iterable[StatusRow | PurchaseRow]

@@ -19,6 +19,18 @@ where topic = $1 and partition = $2;
 -- How far each partition is in.
 select topic, partition, next_offset, stamp, late from recorded_positions order by topic, partition;
 
+-- name: any_decisions_beyond
+-- True where there are decisions whose day was too far ahead: mostly there is not one, and none is looked for.
+select exists (select from recorded_decisions where day = 'infinity');
+
+-- name: any_statuses_beyond
+-- The same of ends of deliveries.
+select exists (select from recorded_statuses where day = 'infinity');
+
+-- name: any_purchases_beyond
+-- The same of purchases.
+select exists (select from recorded_purchases where day = 'infinity');
+
 -- name: decisions_beyond
 -- Of some ids, those that were recorded when their day was too far ahead.
 select project_id, decision_id from recorded_decisions
@@ -54,17 +66,38 @@ select make_recorded_days($1, $2::date[]);
     on conflict (project_id, distribution_id, minute, outcome, reason, channel, arm, send_id, source, day) do update
         set count = c.count + excluded.count
 
+-- name: stage_decisions
+-- Where decisions of a chunk are copied to. It is the connection's own, is empty after each transaction and never reaches the
+-- log. A pooler's connections outlast a release: one with other columns takes the next number.
+create temporary table if not exists staged_decisions_1 (
+    day date, project_id text, decision_id text, distribution_id text, distribution_version bigint, distribution_name text,
+    event_id text, event_type text, event_at timestamptz, send_id text, customer_id text, outcome text, reason text,
+    detail text, arm text, channel text, delivery_id text, until_at timestamptz, due_at timestamptz, checks text,
+    decided_at timestamptz
+) on commit delete rows;
+
+-- name: stage_statuses
+-- The same for ends and reports.
+create temporary table if not exists staged_statuses_1 (
+    day date, project_id text, delivery_id text, outcome text, occurred_at timestamptz, distribution_id text,
+    distribution_version bigint, distribution_name text, event_id text, event_type text, event_at timestamptz,
+    send_id text, customer_id text, channel text, account text, type text, reason text, detail text, provider_id text,
+    attempts bigint, due_at timestamptz, arm text, code_key text
+) on commit delete rows;
+
+-- name: stage_purchases
+-- The same for purchases.
+create temporary table if not exists staged_purchases_1 (
+    day date, project_id text, event_id text, customer_id text, event_at timestamptz, kind text, subject_id text,
+    code_key text, amount bigint, currency text
+) on commit delete rows;
+
 -- name: put_decisions
--- Decisions of a chunk, each id once, and their counts. One that is known stays one row, and says what was told last. Of
+-- Decisions that are staged, each id once, and their counts. One that is known stays one row, and says what was told last. Of
 -- customers who were erased since their event, what says more of them than an id is left out.
 with given as (
     select g.*, e.customer_id is not null as erased
-    from unnest($2::date[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::text[], $9::text[],
-                $10::timestamptz[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
-                $17::text[], $18::text[], $19::timestamptz[], $20::timestamptz[], $21::text[], $22::timestamptz[])
-         as g (day, project_id, decision_id, distribution_id, distribution_version, distribution_name, event_id, event_type,
-               event_at, send_id, customer_id, outcome, reason, detail, arm, channel, delivery_id, until_at, due_at, checks,
-               decided_at)
+    from pg_temp.staged_decisions_1 g
     left join erased_customers e
         on e.project_id = g.project_id and e.customer_id = g.customer_id and e.erased_at >= g.event_at
 ), put as (
@@ -92,16 +125,10 @@ with given as (
 select count(*) filter (where (before).outcome is null) as new from put;
 
 -- name: put_statuses
--- Ends and reports of a chunk, each once; see put_decisions.
+-- Ends and reports that are staged, each once; see put_decisions.
 with given as (
     select g.*, e.customer_id is not null as erased
-    from unnest($2::date[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[], $8::bigint[],
-                $9::text[], $10::text[], $11::text[], $12::timestamptz[], $13::text[], $14::text[], $15::text[],
-                $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::bigint[], $22::timestamptz[],
-                $23::text[], $24::text[])
-         as g (day, project_id, delivery_id, outcome, occurred_at, distribution_id, distribution_version, distribution_name,
-               event_id, event_type, event_at, send_id, customer_id, channel, account, type, reason, detail, provider_id,
-               attempts, due_at, arm, code_key)
+    from pg_temp.staged_statuses_1 g
     left join erased_customers e
         on e.project_id = g.project_id and e.customer_id = g.customer_id and e.erased_at >= g.event_at
 ), put as (
@@ -128,12 +155,10 @@ with given as (
 select count(*) filter (where (before).outcome is null) as new from put;
 
 -- name: put_purchases
--- Purchases of a chunk, each event once. Of customers who were erased since, no code is kept.
+-- Purchases that are staged, each event once. Of customers who were erased since, no code is kept.
 with given as (
     select g.*, e.customer_id is not null as erased
-    from unnest($1::date[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::text[], $8::text[],
-                $9::bigint[], $10::text[])
-         as g (day, project_id, event_id, customer_id, event_at, kind, subject_id, code_key, amount, currency)
+    from pg_temp.staged_purchases_1 g
     left join erased_customers e
         on e.project_id = g.project_id and e.customer_id = g.customer_id and e.erased_at >= g.event_at
 ), put as (

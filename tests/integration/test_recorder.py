@@ -14,7 +14,7 @@ import pytest
 from agents.recorded_rows import decision_row, status_row
 from schemas.decision import Check, Decision, DeliveryStatus
 from schemas.delivery import DistributionRef, EventRef
-from schemas.errors import InvalidEvent
+from schemas.errors import BadRecord, InvalidEvent
 from schemas.record_key import Keyed
 from store.erasure import Erasure
 from store.read_models.recorded import BEYOND, DAYS_AHEAD, Put, Recorded, Row, Source, Sourced
@@ -249,6 +249,32 @@ async def test_a_topic_that_was_made_anew_is_read_though_its_offsets_are_low(poo
     await put(recorded, [decision(number) for number in range(10)])
     source = Source(TOPIC, 0, 1, 5_000)
     assert await recorded.put_decisions(source, [Sourced(0, 5_000, decision_row(decision(77)))]) == Put(new=1)
+
+
+async def test_a_number_that_no_column_holds_is_refused_and_what_follows_is_kept(pool: asyncpg.Pool) -> None:
+    recorded = Recorded(pool, KEEP)
+    with pytest.raises(BadRecord, match="too large"):
+        await put(recorded, [status(1), status(2, attempts=2**63)])
+    assert await put(recorded, [status(1), status(2, attempts=2**63 - 1)]) == Put(new=2)
+    with pytest.raises(BadRecord):
+        await put(recorded, [decision(1, distribution=DistributionRef(id="thanks", version=2**63, name="Thanks"))])
+
+
+async def test_nothing_is_left_where_chunks_are_staged(pool: asyncpg.Pool, dsn: str) -> None:
+    async with asyncpg.create_pool(dsn, min_size=1, max_size=1) as one:
+        await put(Recorded(one, KEEP), [decision(1), decision(2)])
+        assert await one.fetchval("select count(*) from pg_temp.staged_decisions_1") == 0
+        assert await put(Recorded(one, KEEP), [decision(2), decision(3)], start=2) == Put(new=1, known=1)
+
+
+async def test_ends_have_the_indexes_that_are_asked_and_counts_have_room(pool: asyncpg.Pool) -> None:
+    await put(Recorded(pool, KEEP), [status(1)])
+    indexes = "select indexname from pg_indexes where tablename = any($1::text[]) order by 1"
+    for prefix in ("recorded", "rebuilt"):
+        found = [row["indexname"] for row in await pool.fetch(indexes, [f"{prefix}_statuses"])]
+        assert len(found) == 3, found  # of the key, of a customer, and of the few that have a code
+    rows = await pool.fetch("select reloptions from pg_class where relname ~ '^recorded_statuses_by_minute_[0-9]{8}$'")
+    assert [row["reloptions"] for row in rows] == [["fillfactor=40"]]
 
 
 async def test_projects_with_the_same_ids_do_not_meet(pool: asyncpg.Pool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,12 +50,13 @@ class Written:
 class Role:
     """Reads numbers. The registry is away for as many calls as `away` says."""
 
-    def __init__(self, away: int = 0) -> None:
+    def __init__(self, away: int = 0, slice_size: int | None = None) -> None:
         self.away, self.written, self.metrics = away, Written(), Metrics()
         self.chunks: list[list[int]] = []
         dead_letters = DeadLetters("sender", Wiring(load_settings({})), self.metrics)
         self.intake = Intake(
-            self.read, self.work, dead_letters, self.metrics, lambda: NOW, size=3, counted="numbers"
+            self.read, self.work, dead_letters, self.metrics, lambda: NOW, size=3, counted="numbers",
+            slice_size=slice_size,
         )  # fmt: skip
 
     def read(self, record: Any) -> int:
@@ -225,3 +227,22 @@ def test_a_topic_has_one_line_a_second_with_the_sums_and_another_topic_has_its_o
     lines = [(line["topic"], line["batches"], line["records"], line["outputs"], line["milliseconds"]) for line in logs]
     assert lines == [("a", 1, 1, 2, 10.4), ("b", 1, 5, 10, 10.4), ("a", 3, 9, 18, 31.2)]
     assert logs[-1]["offset"] == 3
+
+
+async def test_others_have_their_turn_between_slices_of_what_is_read() -> None:
+    role, order = Role(slice_size=1), list[object]()
+    read = role.intake._read
+
+    def reading(record: Any) -> int:
+        order.append(record.offset)
+        return read(record)
+
+    async def other() -> None:
+        for turn in ("a", "b"):
+            order.append(turn)
+            await asyncio.sleep(0)
+
+    role.intake._read = reading
+    await asyncio.gather(other(), role.take(b"1", b"2", b"3"))
+    assert order == ["a", "b", 0, 1, 2]
+    assert role.chunks == [[1, 2, 3]]

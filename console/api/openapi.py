@@ -11,14 +11,25 @@ import msgspec
 from console.api.account_schemas import account_schemas
 from console.api.once import HEADER
 from console.api.problems import MEANINGS, PROBLEM_JSON, Problem, ProblemKind
-from console.api.route import API, AccountBody, CsvBody, DocumentBody, EventsBody, ProfilesBody, Route
+from console.api.route import (
+    API,
+    AccountBody,
+    CsvBody,
+    DocumentBody,
+    EventsBody,
+    Overriding,
+    Paged,
+    ProfilesBody,
+    Route,
+)
 from console.api.table import ROUTES
 from schemas.access import roles_with
 from schemas.events.objects import Customer
 from streams.documents.json_schema import SCHEMAS
 
 _REF = "#/components/schemas/"
-_JSON, _CSV = "application/json", "text/csv"
+_JSON, _CSV, _TEXT = "application/json", "text/csv", "text/plain"
+_NOT_HTTP = "Not HTTP, or a longer line of it than 8,190 bytes (in plain text: no route was found yet)."
 _ALWAYS: tuple[ProblemKind, ...] = (
     "unauthenticated", "forbidden", "invalid", "too_many_requests", "failed", "later",
 )  # fmt: skip
@@ -147,13 +158,16 @@ def _responses(route: Route, by_type: Mapping[Any, Any]) -> dict[str, Any]:
     problem = {PROBLEM_JSON: {"schema": {"$ref": f"{_REF}Problem"}}}
     for kinds in _by_status(route).values():
         titles = "; ".join(f"{MEANINGS[kind].title} (`{kind}`)" for kind in kinds)
-        said[str(MEANINGS[kinds[0]].status)] = {"description": f"{titles}.", "content": problem}
-    return said
+        said[str(MEANINGS[kinds[0]].status)] = {"description": f"{titles}.", "content": dict(problem)}
+    unread = said.setdefault("400", {"description": "", "content": {}})
+    unread["description"] = f"{unread['description']} {_NOT_HTTP}".strip()
+    unread["content"][_TEXT] = {"schema": {"type": "string"}}
+    return dict(sorted(said.items()))
 
 
 def _by_status(route: Route) -> dict[int, list[ProblemKind]]:
     kinds: list[ProblemKind] = [*_ALWAYS, *(_WITH_BODY if route.body is not None else ())]
-    if msgspec.structs.fields(route.path_type) or isinstance(route.body, type):  # a body of ours names things as well
+    if msgspec.structs.fields(route.path_type) or isinstance(route.body, type) or _asks_for_more(route):
         kinds.append("not_found")
     if route.writes:
         kinds += ["unreadable", "conflict"]
@@ -165,6 +179,12 @@ def _by_status(route: Route) -> dict[int, list[ProblemKind]]:
     for kind in sorted(dict.fromkeys(kinds), key=lambda one: MEANINGS[one].status):
         found.setdefault(MEANINGS[kind].status, []).append(kind)
     return found
+
+
+def _asks_for_more(route: Route) -> bool:
+    """True where a query says more than which page, and how to write: it may name something, as a body of ours may."""
+    manners = {field.name for kind in (Paged, Overriding) for field in msgspec.structs.fields(kind)}
+    return bool({field.name for field in msgspec.structs.fields(route.query_type)} - manners)
 
 
 def _documents() -> dict[str, Any]:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import structlog
 import uvloop
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from agents.telemetry.logs import configure_logs
 from console.control.callbacks import Callbacks
@@ -99,13 +100,17 @@ async def serve(app: web.Application, host: str, port: int, *, setting: str) -> 
 
 
 def _without_quotations() -> logging.Logger:
-    """The library's complaints about what is not HTTP quote the request, and with it an address."""
+    """The library's complaints about what is not HTTP quote the request, and with it an address. Anyone can send such
+    things, so they are no error of ours.
+    """
     logger = logging.getLogger("console.http.server")
     logger.addFilter(_drop_traceback)
     return logger
 
 
 def _drop_traceback(record: logging.LogRecord) -> bool:
+    if record.exc_info and isinstance(record.exc_info[1], HttpProcessingError):
+        record.levelno, record.levelname = logging.INFO, "INFO"
     record.exc_info = None
     return True
 

@@ -1,0 +1,63 @@
+"""The API held to its own description by schemathesis: what it generates of the OpenAPI document, with each role's key.
+
+`EXAMPLES=50 PHASES=coverage,fuzzing` asks for more than a run of all tests has time for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from agents.wiring import Wiring
+from deploy.settings.settings import Settings
+from schemas.access import ACCESS_ROLES
+from schemas.topics import TOPICS
+from tests import ROOT
+from tests.integration.api_client import Api, running_api, wired
+
+_DOCUMENT = ROOT / "deploy/reference/openapi.json"
+_CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
+_PATIENCE = 1200
+
+
+@pytest.fixture
+def wiring(settings: Settings, dsn: str) -> Iterator[Wiring]:
+    with wired(settings, dsn, TOPICS) as made:
+        yield made
+
+
+@pytest.fixture
+async def api(wiring: Wiring) -> AsyncIterator[Api]:
+    async with running_api(wiring) as running:
+        yield running
+
+
+@pytest.mark.timeout(_PATIENCE + 60)
+@pytest.mark.parametrize("role", sorted(ACCESS_ROLES))
+async def test_no_reply_is_a_fault_or_outside_the_description(api: Api, role: str, tmp_path: Path) -> None:
+    options = {
+        "origin": api.base, "header": f"Authorization: Bearer {api.keys['shop', role]}", "checks": _CHECKS, "seed": "1",
+        "phases": os.environ.get("PHASES", "fuzzing"), "max-examples": os.environ.get("EXAMPLES", "4"),
+        "suppress-health-check": "all", "warnings": "off", "output-truncate": "true", "request-timeout": "60",
+    }  # fmt: skip
+    given = [f"--{name}={value}" for name, value in options.items()]
+    said = tmp_path / "said"
+    with said.open("wb") as out:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "schemathesis.cli", "run", str(_DOCUMENT), *given),
+            *("--continue-on-failure", "--no-shrink", "--no-color"),
+            cwd=tmp_path, stdout=out, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            await process.wait()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode == 0, said.read_text()

@@ -73,6 +73,8 @@ AuditAction = Literal[
     "user.removed",
     "user.reset_allowed",
     "user.password_set",
+    "user.linked",
+    "user.unlinked",
     "user.signed_in",
     "user.sign_in_refused",
     "user.sessions_ended",

@@ -59,13 +59,25 @@ class Sessions:
         row = session_id, user.user_id, user.password_hash, self._longest, comer.network, storable(comer.agent)
         async with changing(self._pool) as connection:
             begun = await connection.fetchval(self._sql["begin"], hash_of_token(token), *row)
-            if begun is None:
-                return False
-            await connection.execute(self._sql["note_sign_in"], user.user_id)
-            await connection.execute(self._sql["note_network"], user.user_id, comer.network)
-            said = {"session": session_id}
-            await _note(connection, user.user_id, "user.signed_in", said, by=f"user:{user.user_id}")
-        return True
+            if begun is not None:
+                await self._note_begin(connection, user.user_id, comer, {"session": session_id})
+        return begun is not None
+
+    async def begin_by_identity(
+        self, token: str, session_id: str, user_id: str, comer: Comer, *, issuer: str, subject: str
+    ) -> bool:
+        """Begin one for somebody whom an issuer names; False where they are not linked by now, or may not."""
+        row = session_id, user_id, self._longest, comer.network, storable(comer.agent), issuer, subject
+        async with changing(self._pool) as connection:
+            begun = await connection.fetchval(self._sql["begin_by_identity"], hash_of_token(token), *row)
+            if begun is not None:
+                await self._note_begin(connection, user_id, comer, {"session": session_id, "issuer": issuer})
+        return begun is not None
+
+    async def _note_begin(self, connection: Any, user_id: str, comer: Comer, said: Mapping[str, object]) -> None:
+        await connection.execute(self._sql["note_sign_in"], user_id)
+        await connection.execute(self._sql["note_network"], user_id, comer.network)
+        await _note(connection, user_id, "user.signed_in", said, by=f"user:{user_id}")
 
     async def check(self, token: str) -> SignedIn | None:
         """The session of a token, if it is not over; its use is noted, at most once a minute."""

@@ -142,6 +142,11 @@ class UserChange:
         rows = await self.connection.fetch(self._sql["roles_of_user"], user_id)
         return [row["project_id"] for row in rows]
 
+    async def granted_roles(self, user_id: str) -> dict[str, tuple[AccessRole, str]]:
+        """The role of a user in each project that they are in, and who gave it."""
+        rows = await self.connection.fetch(self._sql["granted_roles"], user_id)
+        return {row["project_id"]: (row["role"], row["granted_by"]) for row in rows}
+
     async def add(self, user_id: str, email: str, display_name: str) -> bool:
         """Keep a new user; False where somebody has the address."""
         row = user_id, email, email_key(email), storable(display_name)

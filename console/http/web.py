@@ -12,8 +12,10 @@ import structlog
 import uvloop
 from aiohttp import web
 
+from agents.clock import utc_now
 from agents.telemetry.logs import configure_logs
 from agents.wiring import Wiring
+from console.control.oidc.provider import Provider
 from console.control.passwords import Passwords
 from console.control.user_links import address_of_link, first_link
 from console.http.access import log_access
@@ -22,6 +24,7 @@ from console.http.headers import add_headers
 from console.http.health import health_routes
 from console.http.serving import in_url, serve
 from console.web.server import WebServer
+from console.web.single_sign_on import CALLBACK_PATH
 from console.web.visit import MOST_BYTES
 from deploy.settings.settings import Settings
 from schemas.errors import TryLater
@@ -43,8 +46,9 @@ async def _run(settings: Settings, announce: Callable[[str], None]) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    database, passwords = LateDatabase(settings), Passwords()
-    runner, port = await listen(settings, WebServer(Wiring(settings), database.pool, passwords))
+    database, passwords, provider = LateDatabase(settings), Passwords(), provider_of(settings)
+    pages = WebServer(Wiring(settings), database.pool, passwords, provider=provider)
+    runner, port = await listen(settings, pages)
     url = settings.web.url or f"http://{in_url(settings.web.host)}:{port}"
     try:
         announce(f"Pages  {url}")
@@ -54,9 +58,18 @@ async def _run(settings: Settings, announce: Callable[[str], None]) -> None:
         log.info("stopping")
     finally:
         await runner.cleanup()
+        if provider is not None:
+            await provider.close()
         passwords.close()
         await database.close()
     log.info("stopped")
+
+
+def provider_of(settings: Settings) -> Provider | None:
+    """The OpenID provider of the settings, which nobody is asked for before somebody signs in by it."""
+    if not settings.oidc.issuer:
+        return None
+    return Provider(settings.oidc, settings.web.url.rstrip("/") + CALLBACK_PATH, utc_now)
 
 
 async def _announce_first_link(

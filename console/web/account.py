@@ -72,7 +72,10 @@ async def sessions(visit: Visit) -> web.Response:
         )
         for one in found
     ]  # fmt: skip
-    return respond(SessionsPage(who=who.display_name, sessions=shown))
+    oidc = visit.oidc
+    is_linked = oidc is not None and await oidc.identities.is_linked(who.session.user_id, oidc.provider.settings.issuer)
+    page = SessionsPage(who=who.display_name, sessions=shown, provider=visit.provider, is_linked=is_linked)
+    return respond(page)
 
 
 async def list_sessions(visit: Visit) -> web.Response:

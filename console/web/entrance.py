@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from aiohttp import web
 
@@ -22,7 +22,7 @@ _LABELS = {"email": "E-mail address", "display_name": "Name", "password": "Passw
 
 async def ask(visit: Visit) -> web.Response:
     """The form; who is signed in already goes on."""
-    return see("/") if visit.who is not None else respond(SignInPage())
+    return see("/") if visit.who is not None else respond(sign_in_page(visit))
 
 
 async def enter(visit: Visit) -> web.Response:
@@ -35,14 +35,19 @@ async def enter(visit: Visit) -> web.Response:
         if not given
     ]
     if missing:
-        return respond(SignInPage(email=email, problems=missing), 422)
+        return respond(sign_in_page(visit, email, missing), 422)
     try:
         token = await sign_in.sign_in(visit.door, email, password, visit.comer, visit.random)
     except SignInRefused:
-        return respond(SignInPage(email=email, problems=[FieldProblem("password", _WRONG)]), 422)
+        return respond(sign_in_page(visit, email, [FieldProblem("password", _WRONG)]), 422)
     except MustWait as error:
-        return _must_wait(SignInPage(email=email, problems=[FieldProblem("password", _said(error))]), error)
+        return _must_wait(sign_in_page(visit, email, [FieldProblem("password", _said(error))]), error)
     return await visit.enter(token)
+
+
+def sign_in_page(visit: Visit, email: str = "", problems: Sequence[FieldProblem] = ()) -> SignInPage:
+    """The form, with the other way in where there is one."""
+    return SignInPage(email=email, problems=problems, provider=visit.provider)
 
 
 async def welcome(visit: Visit) -> web.Response:

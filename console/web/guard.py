@@ -34,12 +34,20 @@ def _host_of(origin: str) -> str:
     return parts.netloc.lower() if parts.scheme in ("http", "https") else ""
 
 
-class SessionCookie:
-    """The cookie with a session's token. Without TLS, which is for this machine alone, it has a name of its own."""
+def is_from_a_page_of_ours(request: web.Request) -> bool:
+    """True of a request, safe or not, that a browser says comes from a page of ours."""
+    return request.headers.getall("sec-fetch-site", []) == ["same-origin"]
 
-    def __init__(self, *, is_plain: bool) -> None:
+
+class TokenCookie:
+    """The cookie with a session's token, or with another's that `suffix` names.
+
+    Without TLS, which is for this machine alone, it has a name of its own.
+    """
+
+    def __init__(self, *, is_plain: bool, suffix: str = "") -> None:
         self._is_plain = is_plain
-        self.name = _PLAIN if is_plain else _SECURE
+        self.name = (_PLAIN if is_plain else _SECURE) + suffix
 
     def read(self, request: web.Request) -> str:
         """The token that a browser brings; empty for none."""

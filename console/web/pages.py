@@ -78,6 +78,7 @@ class SignInPage(Page):
     template: ClassVar[str] = "sign_in.html"
     title: str = "Sign in"
     email: str = ""
+    provider: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +124,8 @@ class SessionsPage(Page):
     title: str = "Your sessions"
     here: str = "/sessions"
     sessions: Sequence[ShownSession]
+    provider: str = ""
+    is_linked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,13 @@ from aiohttp.typedefs import Handler
 from agents.clock import Clock, utc_now
 from agents.wiring import Wiring
 from console.control.not_found import NotFound
+from console.control.oidc.entering import OidcDoor
+from console.control.oidc.provider import Provider
 from console.control.passwords import Passwords
 from console.control.sign_in import Door, SignInRefused, agent_of
 from console.control.users import Random
-from console.web import account, customers, distributions, entrance
-from console.web.guard import SessionCookie, is_forged
+from console.web import account, customers, distributions, entrance, single_sign_on
+from console.web.guard import TokenCookie, is_forged
 from console.web.pages import STYLE_PATH, MessagePage, respond, see, show_style
 from console.web.projects import ProjectRoute, Projects
 from console.web.visit import Visit
@@ -27,6 +29,7 @@ from schemas.audit import Origin
 from schemas.errors import TryLater
 from schemas.formats.networks import address_behind, network_of
 from store import audit
+from store.identities import Identities
 from store.sessions import Comer, Sessions
 from store.sign_ins import SignIns
 from store.users import Users
@@ -48,10 +51,14 @@ class WebServer:
         passwords: Passwords,
         random: Random = secrets.token_bytes,
         now: Clock = utc_now,
+        *,
+        provider: Provider | None = None,
     ) -> None:
         self._settings, self._database, self._passwords = wiring.settings.web, database, passwords
         self._random, self._projects = random, Projects(wiring, now)
-        self._cookie = SessionCookie(is_plain=self._settings.is_plain)
+        self._provider, self._default_project = provider, wiring.default_project
+        self._cookie = TokenCookie(is_plain=self._settings.is_plain)
+        self._oidc_cookie = TokenCookie(is_plain=self._settings.is_plain, suffix="-oidc")
 
     def routes(self) -> list[web.RouteDef]:
         """Every page; those that are open are for nobody in particular."""
@@ -59,6 +66,9 @@ class WebServer:
             web.get("/", self._page(account.start)),
             web.get("/sign-in", self._page(entrance.ask, is_open=True)),
             web.post("/sign-in", self._page(entrance.enter, is_open=True)),
+            web.get("/sign-in/oidc", self._page(single_sign_on.leave, is_open=True)),
+            web.get(single_sign_on.CALLBACK_PATH, self._page(single_sign_on.come_back, is_open=True)),
+            web.post("/sign-in/oidc/unlink", self._page(single_sign_on.unlink)),
             web.get("/welcome/{token}", self._page(entrance.welcome, is_open=True)),
             web.post("/welcome/{token}", self._page(entrance.come, is_open=True)),
             web.get("/password", self._page(account.ask_password)),
@@ -116,8 +126,12 @@ class WebServer:
         address = address_behind(request.remote or "", forwarded, web_settings.proxies)
         comer = Comer(network_of(address), agent_of(request.headers.get("user-agent", "")))
         origin = Origin(uuid.uuid4().hex, who.session.session_id if who else None, address)
+        oidc = None
+        if self._provider is not None:
+            oidc = OidcDoor(door, self._provider, Identities(pool), self._default_project)
+        visit = Visit(request, door, self._cookie, self._random, comer, who, pool, oidc, self._oidc_cookie)
         with audit.coming_from(origin):
-            return await answer(Visit(request, door, self._cookie, self._random, comer, who, pool))
+            return await answer(visit)
 
 
 def _in_place_of(error: web.HTTPException) -> web.Response:

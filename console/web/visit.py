@@ -10,9 +10,10 @@ from urllib.parse import parse_qsl
 import asyncpg
 from aiohttp import web
 
+from console.control.oidc.entering import OidcDoor
 from console.control.sign_in import Door
 from console.control.users import Random
-from console.web.guard import SessionCookie
+from console.web.guard import TokenCookie
 from console.web.pages import see
 from store.sessions import Comer, SignedIn
 
@@ -28,11 +29,13 @@ class Visit:
 
     request: web.Request
     door: Door
-    cookie: SessionCookie
+    cookie: TokenCookie
     random: Random
     comer: Comer
     who: SignedIn | None
     pool: asyncpg.Pool
+    oidc: OidcDoor | None = None
+    oidc_cookie: TokenCookie | None = None
 
     @property
     def signed_in(self) -> SignedIn:
@@ -53,11 +56,16 @@ class Visit:
         except (TimeoutError, ValueError):
             return {}
 
-    async def enter(self, token: str) -> web.Response:
-        """Show the start page to a new session; the one that was there before ends, so that no id is used again."""
+    @property
+    def provider(self) -> str:
+        """The provider by which one may sign in, as pages call it; empty for none."""
+        return self.oidc.provider.settings.name if self.oidc else ""
+
+    async def enter(self, token: str, next_page: str = "/") -> web.Response:
+        """Show a page to a new session; the one that was there before ends, so that no id is used again."""
         if self.who is not None:
             session = self.who.session
             await self.door.sessions.end(session.user_id, session.session_id, by=f"user:{session.user_id}")
-        response = see("/")
+        response = see(next_page)
         self.cookie.keep(response, token)
         return response

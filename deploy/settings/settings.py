@@ -18,6 +18,7 @@ from deploy.settings.accounts import AccountKeys
 from deploy.settings.environment import check_names, with_environment
 from deploy.settings.mailboxes import MailboxSettings
 from deploy.settings.messages import Api, Brand, Console, EmailAccountSettings, NoticeSettings, Webhook, check_failover
+from deploy.settings.oidc import Oidc
 from deploy.settings.servers import Http, Kafka, Postgres, Topics, WireFormat
 from deploy.settings.values import read_group
 from deploy.settings.web import Web
@@ -67,6 +68,7 @@ class Settings:
     console: Console = Console()
     api: Api = Api()
     web: Web = Web()
+    oidc: Oidc = Oidc()
     brand: Brand = Brand()
     notices: NoticeSettings = NoticeSettings()
     limits: ProjectLimits = ProjectLimits()
@@ -131,6 +133,7 @@ class Settings:
             self.sender, self.sends, self.accounts, self.watch,
         ):  # fmt: skip
             group.check()
+        self.oidc.check(self.web.url)
         for name, account in self.email_accounts.items():
             account.check(name)
         for name, mailbox in self.mailboxes.items():

@@ -14,6 +14,22 @@ where u.user_id = $3 and u.state = 'active' and u.password_hash = $4
 for no key update of u
 returning session_id;
 
+-- name: begin_by_identity
+-- The same of somebody whom an issuer names, who is linked to its subject still.
+with forgotten as (
+    delete from sessions where ctid = any(array(
+        select ctid from sessions where ends_at < now() limit 100 for update skip locked
+    ))
+)
+insert into sessions (session_hash, session_id, user_id, ends_at, network, agent)
+select $1, $2, u.user_id, now() + $4::interval, $5, $6
+from users u
+where u.user_id = $3 and u.state = 'active'
+  and exists (select from user_identities i where i.user_id = u.user_id and i.issuer = $7 and i.subject = $8)
+  and exists (select from user_roles r where r.user_id = u.user_id and r.accepted_at is not null)
+for no key update of u
+returning session_id;
+
 -- name: note_sign_in
 -- When somebody signed in last.
 update users set last_signed_in_at = now() where user_id = $1;

@@ -37,6 +37,10 @@ where r.project_id = $1 and r.role = 'admin' and r.accepted_at is not null
 -- The projects that a user is in, with the role in each; those that they are only invited to are not among them.
 select project_id, role from user_roles where user_id = $1 and accepted_at is not null order by project_id;
 
+-- name: granted_roles
+-- The same, with who gave each.
+select project_id, role, granted_by from user_roles where user_id = $1 and accepted_at is not null order by project_id;
+
 -- name: add_user
 -- A new user. No row: somebody has the address.
 insert into users (user_id, email, email_key, display_name) values ($1, $2, $3, $4)

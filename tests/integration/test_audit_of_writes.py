@@ -29,6 +29,7 @@ from schemas.send import Audience, When
 from schemas.suppression import NewSuppression
 from schemas.template import NamedTemplate
 from schemas.user import make_token, make_user_id
+from store import identities
 from store.accounts import AccountKey, Accounts
 from store.api_keys import ApiKeys
 from store.audit import AuditFilter, AuditLog
@@ -42,6 +43,7 @@ from store.distributions import Change, Control
 from store.encryption import Keys
 from store.erasure import Erasure
 from store.holds import Holds
+from store.identities import Identity
 from store.managed import Locked, Managed, Marking
 from store.postgres import connect
 from store.projects import Projects
@@ -248,6 +250,27 @@ async def signed_in(pool: asyncpg.Pool) -> None:
     assert await sessions_of(pool).begin("planted-token", "ses_1", proved, Comer("203.0.113.7", "planted"))
 
 
+KIM = Identity("https://login.example", "kim-1")
+
+
+async def linked(pool: asyncpg.Pool) -> None:
+    async with Users(pool).change() as change:
+        assert await identities.link(change, KIM, USER_ID)
+        users.note(change, "shop", f"user:{USER_ID}", "user.linked", USER_ID)
+
+
+async def unlinked(pool: asyncpg.Pool) -> None:
+    async with Users(pool).change() as change:
+        assert await identities.unlink(change, USER_ID, KIM.issuer)
+        users.note(change, "shop", f"user:{USER_ID}", "user.unlinked", USER_ID)
+
+
+async def signed_in_by_provider(pool: asyncpg.Pool) -> None:
+    names = {"issuer": KIM.issuer, "subject": KIM.subject}
+    comer = Comer("203.0.113.7", "planted")
+    assert await sessions_of(pool).begin_by_identity("planted-token", "ses_1", USER_ID, comer, **names)
+
+
 async def joined(pool: asyncpg.Pool) -> None:
     """By the link, as whoever comes is not known before; the rows bear the user's own id."""
     await user_links.choose_password(Users(pool), make_token(random_of(2)(32)), "planted-hash")
@@ -405,6 +428,11 @@ CASES = {
         (user,),
         by=None,
     ),
+    "user-linked": Case("user.linked", ("identities.link",), linked, (user,), by=None),
+    "user-unlinked": Case("user.unlinked", ("identities.unlink",), unlinked, (user, linked), by=None),
+    "user-signed-in-by-provider": Case(
+        "user.signed_in", ("sessions.begin_by_identity",), signed_in_by_provider, (user, linked), by=None
+    ),
     "session-ended": Case(
         "user.sessions_ended",
         ("sessions.end_session",),
@@ -462,6 +490,8 @@ ALONE_BY_MACHINES = {
     "api_keys.note_use": "when a key was used",
     "api_keys.count_failure": "attempts that proved nothing",
     "sessions.note_use": "when a session was used",
+    "identities.begin_attempt": "attempts that proved nothing",
+    "identities.take_attempt": "attempts that proved nothing",
     "users.hash_again": "the same password, by what is usual now",
     "codes.count_expirations": "codes that publishers claimed",
     "codes.count_claimed": "codes that publishers claimed",

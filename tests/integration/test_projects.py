@@ -123,6 +123,8 @@ OF_THE_DEPLOYMENT = {
     "sessions": "the digest of random bits, and an id of others",
     "sign_in_attempts": "digests of addresses and networks that nobody has proved a project for",
     "sign_in_networks": "people of the deployment",
+    "user_identities": "people of the deployment, as a provider names them",
+    "oidc_attempts": "the digest of random bits",
     "user_links": "the digest of random bits",
     "segment_outbox": "an order of records",
     "segment_positions": "offsets of the topic that all projects share",

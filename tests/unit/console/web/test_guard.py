@@ -7,7 +7,7 @@ from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 from multidict import CIMultiDict
 
-from console.web.guard import SessionCookie, is_forged
+from console.web.guard import TokenCookie, is_forged
 
 HERE = "tidings.shop.example"
 
@@ -49,6 +49,6 @@ def test_a_change_is_taken_from_pages_of_ours_alone(headers: list[tuple[str, str
 )
 def test_a_cookie_is_for_this_host_and_no_script(is_plain: bool, attributes: set[str]) -> None:
     response = web.Response()
-    SessionCookie(is_plain=is_plain).keep(response, "token")
+    TokenCookie(is_plain=is_plain).keep(response, "token")
     (morsel,) = response.cookies.values()
     assert set(morsel.OutputString().split("; ")) == attributes

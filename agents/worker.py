@@ -283,7 +283,8 @@ async def _recorder(wiring: Wiring, metrics: Metrics, options: WorkerOptions) ->
 async def _sender(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> AsyncIterator[_Process]:
     async with _database(wiring, options) as pool:
         settings = wiring.settings
-        past = Past(Retention(pool, settings.retention.deliveries), Erasure(pool))
+        kept = settings.retention
+        past = Past(Retention(pool, kept.deliveries, imports=kept.imports), Erasure(pool))
         around = _faust_settings(wiring, options)
         ledger, control = Ledger(pool, keep=ids_kept(settings.retention.deliveries)), Control(pool)
         account_keys(settings)  # what is wrong with them is said at the start

@@ -33,6 +33,8 @@ Permission = Literal[
     "sends:approve",
     "sends:operate",
     "events:publish",
+    "imports:read",
+    "imports:cancel",
     "keys:manage",
     "statistics:read",
     "suppressions:read",
@@ -64,6 +66,7 @@ _VIEWER: tuple[Permission, ...] = (
     "decisions:read",
     "deliveries:read",
     "distributions:read",
+    "imports:read",
     "segments:read",
     "sends:read",
     "statistics:read",
@@ -80,6 +83,7 @@ _EDITOR: tuple[Permission, ...] = (
     "customers:write",
     "distributions:write",
     "distributions:test",
+    "imports:cancel",
     "segments:write",
     "sends:write",
     "suppressions:write",
@@ -90,6 +94,7 @@ _RUNS: tuple[Permission, ...] = (
     "destinations:operate",
     "distributions:operate",
     "holds:operate",
+    "imports:cancel",
     "sends:operate",
 )
 """Of whoever keeps it running: pause, resume, stop and cancel."""

@@ -64,6 +64,8 @@ AuditAction = Literal[
     "customer.erased",
     "customer.consents_set",
     "customer.exported",
+    "customers.import_begun",
+    "customers.import_canceled",
     "user.added",
     "user.invited",
     "user.joined",

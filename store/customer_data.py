@@ -83,6 +83,7 @@ KEPT: tuple[Kept, ...] = (
         ("membership_changes", "segment_outbox", "outbox"),
         stays="what Kafka has not acknowledged yet, for seconds",
     ),
+    Kept(("import_parts",), stays="files that are handed in, until they are added: lines of erased customers are not"),
     Kept(("api_replies",), stays="replies to repeated requests, for a day: ids and counts, no profile"),
 )
 
@@ -109,7 +110,7 @@ NOTHING_OF_CUSTOMERS: Mapping[str, str] = {
     **dict.fromkeys(
         (
             "migrations", "deployment", "chores", "senders", "segment_positions", "segment_behaviour_positions",
-            "code_imports", "membership_telling", "recorded_positions", "rebuilt_positions", "rebuilds", "oldest_event",
+            "imports", "membership_telling", "recorded_positions", "rebuilt_positions", "rebuilds", "oldest_event",
         ),
         _WORK,
     ),
@@ -117,7 +118,6 @@ NOTHING_OF_CUSTOMERS: Mapping[str, str] = {
         ("paused_destinations", "hurried_destinations", "shared_destinations", "breakers"), _DESTINATIONS
     ),
     "claims": "ids of deliveries alone, which are hashes",
-    "code_import_parts": "codes that are to be added, which nobody has yet",
     "send_actions": "what people did to sends",
     "send_approvals": "who approved of sends",
     **dict.fromkeys(("api_keys", "users", "user_roles", "user_links", "sessions"), "who may ask"),

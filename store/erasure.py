@@ -37,6 +37,7 @@ class Erasure:
         """Have the tombstone of a customer of the entry's project written, and note who asked; the database's time."""
 
         async def work(connection: asyncpg.Connection) -> datetime:
+            await connection.execute(self._sql["lock_imported"], asked.project_id)
             key = asked.project_id + SEPARATOR + customer_id
             at: datetime = await connection.fetchval(self._sql["ask"], CUSTOMERS, key)
             await audit.write(connection, asked)

@@ -1,4 +1,4 @@
-"""Retention of the past: deliveries that are over, their ids, suppressions that ended, texts that are sent no more."""
+"""Retention of the past: deliveries that are over, their ids, suppressions and imports that ended, unused texts."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ _EACH = timedelta(minutes=2)
 _DAILY = timedelta(days=1)
 CALLS_KEPT = timedelta(days=7)
 """The age up to which the log of endpoints says anything."""
+IMPORTS_KEPT = timedelta(days=90)
 
 
 def ids_kept(keep: timedelta) -> timedelta:
@@ -23,12 +24,22 @@ def ids_kept(keep: timedelta) -> timedelta:
 
 
 class Retention:
-    """Drops deliveries older than `keep` by the day, and ids in batches. Raises TryLater while Postgres is away."""
+    """Drops deliveries older than `keep` by the day, and ids in batches. Raises TryLater while Postgres is away.
+
+    `imports` is how long those that are over are listed.
+    """
 
     def __init__(
-        self, pool: asyncpg.Pool, keep: timedelta, *, batch_size: int = 50_000, each: timedelta = _EACH
+        self,
+        pool: asyncpg.Pool,
+        keep: timedelta,
+        *,
+        imports: timedelta = IMPORTS_KEPT,
+        batch_size: int = 50_000,
+        each: timedelta = _EACH,
     ) -> None:
-        self._pool, self._keep, self._batch_size, self._each = pool, keep, batch_size, each
+        self._pool, self._keep, self._imports = pool, keep, imports
+        self._batch_size, self._each = batch_size, each
         self._sql = queries("retention")
 
     async def tidy(self) -> dict[str, int]:
@@ -40,6 +51,7 @@ class Retention:
         await self._rows("forget_consents", ids_kept(self._keep), self._batch_size)
         dropped["calls"] = len(await self._rows("forget_calls", min(self._keep, CALLS_KEPT), self._batch_size))
         dropped["suppressions"] = len(await self._rows("drop_suppressions", self._batch_size))
+        dropped["imports"] = len(await self._rows("forget_imports", self._imports, self._batch_size))
         if await self._begins("texts", _DAILY):
             dropped["templates"] = len(await self._rows("drop_templates", self._keep))
             dropped["files"] = len(await self._rows("drop_files", self._keep))

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from console.api.problems import refused
 from console.control.imports import Upload
+from store.imports import ImportForm
 
 BODY_SECONDS = 10.0
 MOST_AT_ONCE = 64
@@ -20,6 +21,7 @@ MOST_AT_ONCE = 64
 JSON = ("application/json", "application/octet-stream")
 """The types of a body; the second is what the library says where the header is missing."""
 CSV = ("text/csv",)
+NDJSON = "application/x-ndjson"
 LARGE_SECONDS = 600.0
 MOST_LARGE = 8
 """Large bodies that come in at once in one process: each is a file on its disk."""
@@ -85,7 +87,8 @@ async def _received(request: web.Request, most: int, file: BinaryIO) -> Received
             raise _too_large(most)
         digest.update(chunk)
         await asyncio.to_thread(file.write, chunk)
-    return Received(Upload(file, size), digest.digest())
+    form: ImportForm = "ndjson" if request.content_type == NDJSON else "csv"
+    return Received(Upload(file, size, form), digest.digest())
 
 
 async def _whole(request: web.Request, most: int) -> bytes:
@@ -101,7 +104,8 @@ def _check_head(request: web.Request, most: int, types: Sequence[str]) -> None:
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise refused("unsupported", "content-encoding must be left out")
     if request.content_type not in types:
-        raise refused("unsupported", f"content-type must be {types[0]}", accept=types[0])
+        allowed = [one for one in types if one != JSON[1]]
+        raise refused("unsupported", f"content-type must be {' or '.join(allowed)}", accept=", ".join(allowed))
     if (request.content_length or 0) > most:
         raise _too_large(most)
 

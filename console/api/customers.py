@@ -5,7 +5,6 @@ A profile is full of addresses: no problem shows what it says.
 
 from __future__ import annotations
 
-import asyncio
 from tempfile import TemporaryFile
 from typing import Any
 
@@ -16,25 +15,20 @@ from console.api.pages import read_cursor
 from console.api.problems import in_body, refused
 from console.api.reading import one_or_many, read_json
 from console.api.recorded import NotRecorded
-from console.api.route import ById, Call, CsvBody, Instant, Paged, ProfilesBody, Reply, Route, Writing
+from console.api.route import ById, Call, Instant, Paged, ProfilesBody, Reply, Route, Writing
 from console.control import exports
-from console.control.customers import check_id, check_profiles, check_rows
+from console.control.customers import check_id, check_profiles
 from console.control.erasures import Asking, erase
 from console.control.events import Checked, Reading
 from console.control.explain import DeliveryStory, RecordedEnd
-from console.control.files.csv_file import CsvFile, Given
-from console.control.files.customer_file import COLUMNS
 from console.control.timelines import timeline
 from schemas.customer_export import CustomerExport
 from schemas.decision import Decision
-from schemas.errors import DefinitionInvalid
 from schemas.record import JsonObject
 from store.read_models.search import Place
 from streams.values.wording import invalid_kind
 
 MOST_PROFILES = 500
-MOST_ROWS = 5000
-"""Of a file: they are checked and written within one request."""
 _MOST_BYTES = 4 * 1024 * 1024
 _EXPORT_SECONDS = 600.0
 """Topics are read for it."""
@@ -163,17 +157,6 @@ async def post_customers(call: Call[Any, Writing, bytes]) -> Reply:
     return await _taken(call, _checked(call, profiles, is_list=is_list))
 
 
-async def import_customers(call: Call[Any, Writing, bytes]) -> Reply:
-    """Check every line, in a thread, then write all of them: none where one is wrong."""
-    file = CsvFile(Given("line", call.body), COLUMNS)
-    try:
-        checked = await asyncio.to_thread(check_rows, call.wiring, file, _reading(call), MOST_ROWS)
-    except DefinitionInvalid as error:
-        found = (in_body("", f"{one.path.replace(':', ' ')}: {one.message}") for one in error.problems)
-        raise refused("invalid", "", *found) from None
-    return await _taken(call, checked)
-
-
 async def erase_customer(call: Call[ById, Writing, None]) -> Reply:
     """Write the tombstone; the same again is one more, which changes nothing but the moment."""
     asked = Asking(call.project_id, call.path.id, call.actor, call.now)
@@ -229,12 +212,6 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "POST", "/customers", "customers:write", "Replace the whole profiles of one customer or many", post_customers,
         _TAKEN, query_type=Writing, body=ProfilesBody(MOST_PROFILES), body_example=_EXAMPLE, most_bytes=_MOST_BYTES,
-    ),
-    Route(
-        "POST", "/customers/imports", "customers:write", "Replace the whole profiles of the customers in a CSV file",
-        import_customers, _TAKEN, query_type=Writing, body=CsvBody(f"{COLUMNS.known}; {MOST_ROWS:,} customers."),
-        body_example="id,email,consents.marketing,metadata.points:number\nc1,ann@shop.example,true,12\n",
-        most_bytes=_MOST_BYTES,
     ),
     Route(
         "GET", "/customers/{id}/timeline", "customers:read", "Read what was decided about a customer, and what waits",

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from console.api.account_schemas import account_schemas
+from console.api.bodies import NDJSON
 from console.api.once import HEADER
 from console.api.problems import MEANINGS, PROBLEM_JSON, Problem, ProblemKind
 from console.api.route import (
@@ -143,11 +144,21 @@ def _request_body(route: Route, by_type: Mapping[Any, Any]) -> dict[str, Any]:
         case kind:
             schema = by_type[kind]
     content = {"schema": schema} | ({"example": route.body_example} if route.body_example is not None else {})
+    body, types = route.body, [_JSON]
+    if isinstance(body, CsvBody):
+        types = [_CSV, NDJSON] if body.or_json else [_CSV]
+    bound = (
+        "As many bytes as `api.import_max_bytes` allows" if _is_large(body) else f"At most {route.most_bytes:,} bytes"
+    )
     return {
         "required": True,
-        "description": f"At most {route.most_bytes:,} bytes, not compressed.",
-        "content": {_CSV if isinstance(route.body, CsvBody) else _JSON: content},
+        "description": f"{bound}, not compressed.",
+        "content": {one: content if one != NDJSON else {"schema": {"type": "string"}} for one in types},
     }
+
+
+def _is_large(body: Any) -> bool:
+    return isinstance(body, CsvBody) and body.is_large
 
 
 def _responses(route: Route, by_type: Mapping[Any, Any]) -> dict[str, Any]:

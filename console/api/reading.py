@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
@@ -13,13 +12,11 @@ from multidict import MultiMapping
 
 from console.api.problems import Detail, Refusal, Refused, in_body, in_parameter, pointer_of, refused
 from schemas.errors import BadRecord
-from schemas.wire.json_text import decode_json
+from schemas.wire.json_text import decode_unambiguous
 from streams.values.wording import invalid, invalid_kind, refuse_unknown
 
 S = TypeVar("S", bound=msgspec.Struct)
 _MISSING = object()
-_LARGEST_DIGITS = 19
-"""Of a whole number that 64 bits hold."""
 
 
 def read_parameters(kind: type[S], values: MultiMapping[str] | Mapping[str, str]) -> S:
@@ -53,13 +50,9 @@ def read_json(raw: bytes) -> Any:
     if not raw.strip():
         raise refused("unreadable", "the body is empty; it must be JSON")
     try:
-        value = decode_json(raw)
-        json.loads(raw, object_pairs_hook=_once, parse_int=_of_64_bits)
-    except (BadRecord, _Ambiguous) as error:
+        return decode_unambiguous(raw)
+    except BadRecord as error:
         raise refused("unreadable", f"the body cannot be read: {error}") from None
-    except RecursionError:
-        raise refused("unreadable", "the body is nested too deeply") from None
-    return value
 
 
 def one_or_many(written: Any, named: str, most: int) -> tuple[list[Any], bool]:
@@ -130,19 +123,3 @@ def _must_be_utf8(*texts: str) -> None:
         "".join(texts).encode()
     except UnicodeEncodeError:
         raise refused("unreadable", "the address is not valid UTF-8") from None
-
-
-class _Ambiguous(ValueError):
-    """A body that readers of JSON take for different things."""
-
-
-def _once(pairs: list[tuple[str, Any]]) -> None:
-    names = [name for name, _ in pairs]
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise _Ambiguous(f'"{twice[:64]}" is given twice in one object')
-
-
-def _of_64_bits(digits: str) -> None:
-    if len(digits.lstrip("-")) > _LARGEST_DIGITS or not -(2**63) <= int(digits) < 2**63:
-        raise _Ambiguous("a number is larger than 64 bits hold; write it as a text")

@@ -156,10 +156,12 @@ class CsvBody:
     """A body that is a CSV file; `said` is what its lines are.
 
     One that `is_large` comes as an `Upload`, as many bytes as the settings allow; no process has all of it in memory.
+    `or_json`: it may be one JSON object a line instead.
     """
 
     said: str
     is_large: bool = False
+    or_json: bool = False
 
 
 Body = type[msgspec.Struct] | AccountBody | CsvBody | DocumentBody | EventsBody | ProfilesBody

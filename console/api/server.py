@@ -23,7 +23,7 @@ from agents.clock import Clock
 from agents.telemetry.metrics import Metrics
 from agents.wiring import Wiring
 from console.api import once
-from console.api.bodies import CSV, JSON, Bodies
+from console.api.bodies import CSV, JSON, NDJSON, Bodies
 from console.api.gate import Gate, address_of, must_be_live, must_be_permitted
 from console.api.openapi import description
 from console.api.problems import (
@@ -156,7 +156,8 @@ class ApiServer:
         if not isinstance(route.body, CsvBody) or not route.body.is_large:
             yield await self._raw(request, route), None
             return
-        received = await self._bodies.receive(request, self._wiring.settings.api.import_max_bytes, CSV)
+        types = (*CSV, NDJSON) if route.body.or_json else CSV
+        received = await self._bodies.receive(request, self._wiring.settings.api.import_max_bytes, types)
         with received.upload.file:
             yield received.digest, received.upload
 

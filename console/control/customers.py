@@ -45,7 +45,7 @@ def check_profiles(wire: Wire, profiles: Sequence[Any], reading: Reading, *, is_
 
     def check(wire: Wire, profile: Any, reading: Reading) -> tuple[str, Output]:
         number = next(numbers)
-        topic, output = _check(wire, profile, reading)
+        topic, output = check_profile(wire, profile, reading)
         if (before := first.setdefault(profile["id"], number)) != number:
             raise InvalidEvent(f"is the id of [{before}] already: one profile of a customer at once", path="id")
         return topic, output
@@ -70,7 +70,7 @@ def check_rows(wire: Wire, file: CsvFile, reading: Reading, most: int) -> Checke
             if not found and (before := first.setdefault(profile.get("id", ""), line)) != line:
                 found.append(f"id: is that of line {before} already: one profile of a customer at once")
             if not found:
-                outputs.append(_check(wire, profile, reading)[1])
+                outputs.append(check_profile(wire, profile, reading)[1])
         except BadRecord as error:
             found.append(str(error) if not error.path else f"{error.path}: {error}")
         problems += [Problem(f"{file.file}:{line}", one) for one in found]
@@ -82,7 +82,8 @@ def check_rows(wire: Wire, file: CsvFile, reading: Reading, most: int) -> Checke
     return Checked({CUSTOMERS: len(outputs)}, tuple(outputs))
 
 
-def _check(wire: Wire, profile: Any, reading: Reading) -> tuple[str, Output]:
+def check_profile(wire: Wire, profile: Any, reading: Reading) -> tuple[str, Output]:
+    """Check one profile as a matcher would: its topic, without prefix, and what is written. Raises BadRecord."""
     if not isinstance(profile, dict):
         raise InvalidEvent(invalid_kind(profile, "an object"))
     _read_id(profile.get("id"))

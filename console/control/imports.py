@@ -1,58 +1,54 @@
-"""Imports of files of codes that are handed in whole: hand one in, look, cancel; and the work on them, one by one."""
+"""Imports of files that are handed in whole: hand one in, look, cancel; and the work on them, one by one."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryFile
 from typing import BinaryIO
 
 import asyncpg
 import structlog
 
+from agents.wiring import Wiring
 from console.control.codes import with_codes
 from console.control.context import stored_project
-from console.control.files.code_check import FileCheck, folded
-from console.control.files.code_file import CodeFile
-from console.control.files.code_row import RowReader
-from console.control.files.csv_file import NamedFile
+from console.control.events import Reading
+from console.control.files.code_check import FileCheck
+from console.control.files.csv_file import OpenFile
+from console.control.import_job import NAME, ImportJob, NotOurs
+from console.control.import_of_codes import code_file, import_codes, look_through
+from console.control.import_of_customers import CustomersLook, import_customers
 from console.control.not_found import not_found
-from deploy.settings.settings import Settings
-from schemas.errors import DefinitionInvalid, TidingsError, TryLater
-from store.codes.imports import Also, CodeImport, Merged
-from store.codes.names import alike_codes
-from store.codes.staged import ImportPlace, ImportRow, StagedImports, advanced
+from schemas.errors import TidingsError, TryLater
+from store.imports import ImportForm, ImportKind, ImportPlace, ImportRow, LookedThrough, NewImport, StagedImports
 
 log = structlog.get_logger()
 
 BATCH_SIZE = 5000
-"""Codes of a transaction; claims of the campaign wait for so long."""
+"""Rows of a transaction; claims of a campaign, and erasures of customers, wait for so long."""
+MOST_TRIED = 10_000
+"""Rows that a dry run looks at."""
 _PART_BYTES = 1 << 20
 _LEASE = timedelta(seconds=60)
 _BEAT_SECONDS = 5.0
-_NAME = "line"
-"""Stands where the name of a file does, as in line:17."""
 
 
 class ImportOver(TidingsError):
     """An import that has ended already."""
 
 
-class _NotOurs(Exception):
-    """Somebody wants its end, or another process works on it."""
-
-
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file that came whole: open, of so many bytes."""
+    """A file that came whole: open, of so many bytes, and of a form."""
 
     file: BinaryIO
     size: int
+    form: ImportForm = "csv"
 
     async def parts(self) -> AsyncIterator[bytes]:
         """Its content, in parts."""
@@ -61,23 +57,60 @@ class Upload:
             yield part
 
 
-async def begin(
+async def begin_codes(
+    pool: asyncpg.Pool, project_id: str, campaign: str, upload: Upload, *, as_written: bool, actor: str
+) -> ImportRow:
+    """Hand in a file of codes, to be looked through and added afterwards. Raises NotFound, TidingsError, TryLater."""
+    await with_codes(pool, project_id, campaign)
+    new = NewImport(kind="codes", campaign_id=campaign, as_written=as_written, size=upload.size)
+    return await _begin(pool, project_id, new, upload, actor)
+
+
+async def begin_customers(
+    pool: asyncpg.Pool, project_id: str, upload: Upload, *, skip_wrong: bool, actor: str
+) -> ImportRow:
+    """Hand in a file of customers, to be looked through and written afterwards. Raises TidingsError, TryLater."""
+    new = NewImport(kind="customers", form=upload.form, skip_wrong=skip_wrong, size=upload.size)
+    return await _begin(pool, project_id, new, upload, actor)
+
+
+async def _begin(pool: asyncpg.Pool, project_id: str, new: NewImport, upload: Upload, actor: str) -> ImportRow:
+    import_id = f"import_{secrets.token_hex(12)}"
+    return await StagedImports(pool).add(project_id, import_id, new, upload.parts(), by=actor)
+
+
+async def try_codes(
     pool: asyncpg.Pool,
+    wiring: Wiring,
     project_id: str,
     campaign: str,
     upload: Upload,
     *,
     as_written: bool,
-    actor: str,
-    dry_run: bool = False,
-) -> ImportRow:
-    """Hand in a file of codes, to be looked through and added afterwards. Raises NotFound, TidingsError, TryLater."""
+    now: datetime,
+) -> tuple[LookedThrough, bool]:
+    """Look at the first rows of a file of codes, and say whether they would be added. Raises as `begin_codes`."""
     await with_codes(pool, project_id, campaign)
-    import_id = f"import_{secrets.token_hex(12)}"
-    return await StagedImports(pool).add(
-        project_id, import_id, campaign, upload.parts(),
-        size=upload.size, as_written=as_written, by=actor, dry_run=dry_run,
-    )  # fmt: skip
+    project = await stored_project(pool, wiring.settings, project_id)
+    file = code_file(OpenFile(NAME, upload.file), project, as_written=as_written)
+    return await look_through(pool, project_id, FileCheck(file, now, most=MOST_TRIED))
+
+
+async def try_customers(
+    wiring: Wiring, project_id: str, upload: Upload, *, skip_wrong: bool, now: datetime
+) -> tuple[LookedThrough, bool]:
+    """Look at the first rows of a file of customers, and say whether they would be written."""
+    limits = wiring.settings.matcher
+    reading = Reading(project_id, limits.max_future, now, customers=True, max_bytes=limits.max_event_bytes)
+
+    def look() -> tuple[LookedThrough, bool]:
+        file = OpenFile(NAME, upload.file)
+        with closing(CustomersLook(wiring, file, upload.form, reading)) as looking:
+            for _ in looking.look(MOST_TRIED):
+                pass
+            return looking.found(), looking.is_taken(skip_wrong=skip_wrong)
+
+    return await asyncio.to_thread(look)
 
 
 async def find(pool: asyncpg.Pool, project_id: str, import_id: str) -> ImportRow:
@@ -88,9 +121,11 @@ async def find(pool: asyncpg.Pool, project_id: str, import_id: str) -> ImportRow
     return found
 
 
-async def listed(pool: asyncpg.Pool, project_id: str, limit: int, after: ImportPlace | None = None) -> list[ImportRow]:
-    """The newest imports, behind a place. Raises TryLater."""
-    return await StagedImports(pool).listed(project_id, limit, after)
+async def listed(
+    pool: asyncpg.Pool, project_id: str, limit: int, after: ImportPlace | None = None, kind: ImportKind | None = None
+) -> list[ImportRow]:
+    """The newest imports, or those of one kind, behind a place. Raises TryLater."""
+    return await StagedImports(pool).listed(project_id, limit, after, kind)
 
 
 async def cancel(
@@ -112,7 +147,7 @@ class ImportWork:
     """The work on imports in one process. `is_stopping` says that it is to leave what it does to another."""
 
     pool: asyncpg.Pool
-    settings: Settings
+    wiring: Wiring
     owner: str
     clock: Callable[[], datetime]
     is_stopping: Callable[[], bool] = lambda: False
@@ -129,18 +164,16 @@ class ImportWork:
         if one is None:
             return False
         try:
-            await _Running(self, staged, one).run()
-        except DefinitionInvalid as error:
-            await staged.end(one, self.owner, "refused", [str(problem) for problem in error.problems])
-        except (_NotOurs, TryLater):
+            refused = await _Running(self, staged, one).run()
+        except (NotOurs, TryLater):
             await self._leave(staged, one)
         except TidingsError as error:
             await staged.end(one, self.owner, "failed", why=str(error))
         except Exception as error:
-            log.error("import_failed", project=one.project_id, campaign=one.campaign_id, error=type(error).__name__)
+            log.error("import_failed", project=one.project_id, kind=one.kind, error=type(error).__name__)
             await staged.end(one, self.owner, "failed", why=f"a defect of ours: {type(error).__name__}")
         else:
-            await staged.end(one, self.owner, "done")
+            await staged.end(one, self.owner, "refused" if refused else "done", refused)
         return True
 
     async def _leave(self, staged: StagedImports, one: ImportRow) -> None:
@@ -156,10 +189,13 @@ class _Running:
 
     def __init__(self, by: ImportWork, staged: StagedImports, one: ImportRow) -> None:
         self._by, self._staged, self._one = by, staged, one
-        self._bytes_read = 0
+        self._job = ImportJob(one, by.pool, by.wiring, by.owner, _LEASE, by.clock, by.is_stopping, by.batch_size)
 
-    async def run(self) -> None:
-        """Look through all of it, then add what is not in yet. Raises what ends it, _NotOurs."""
+    async def run(self) -> LookedThrough | None:
+        """Look through all of it, then add what is not in yet; what is wrong, where nothing is added for that.
+
+        Raises what ends it, NotOurs.
+        """
         work, beats = asyncio.ensure_future(self._import()), asyncio.ensure_future(self._beat())
         try:
             await asyncio.wait((work, beats), return_when=asyncio.FIRST_COMPLETED)
@@ -168,63 +204,27 @@ class _Running:
             for task in (work, beats):
                 task.cancel()
             await asyncio.gather(work, beats, return_exceptions=True)
-        await (work if is_done else beats)
+        if not is_done:
+            await beats
+        return await work
 
     async def _beat(self) -> None:
         """Keep it ours until it is not."""
         while not self._by.is_stopping():
-            if not await self._staged.beat(self._one, self._by.owner, self._bytes_read, _LEASE):
+            if not await self._staged.beat(self._one, self._by.owner, self._job.bytes_read, _LEASE):
                 break
             await asyncio.sleep(self._by.beat_seconds)
-        raise _NotOurs
+        raise NotOurs
 
-    async def _import(self) -> None:
-        with TemporaryDirectory(prefix="tidings-") as folder:
-            path = Path(folder, "codes.csv")
-            await self._write(path)
-            project = await stored_project(self._by.pool, self._by.settings, self._one.project_id)
-            reader = RowReader(project.zone, as_written=self._one.as_written)
-            file = CodeFile(NamedFile(_NAME, path), reader)
-            await self._check(file)
-            await self._add(file)
+    async def _import(self) -> LookedThrough | None:
+        with TemporaryFile() as file:  # without a name: nothing of it stays where the process ends
+            await self._copy_to(file)
+            await self._staged.begin_check(self._one, self._by.owner)
+            work = import_codes if self._one.kind == "codes" else import_customers
+            return await work(self._job, OpenFile(NAME, file))
 
-    async def _write(self, path: Path) -> None:
+    async def _copy_to(self, file: BinaryIO) -> None:
         number = 0
-        with path.open("wb") as file:
-            while (part := await self._staged.part(self._one, number)) is not None:
-                await asyncio.to_thread(file.write, part)
-                number += 1
-
-    async def _check(self, file: CodeFile) -> None:
-        one, by = self._one, self._by
-        await self._staged.begin_check(one, by.owner)
-        check = FileCheck(file, by.clock(), self._see)
-        alike = await alike_codes(by.pool, one.project_id, check.names(), folded, name=0)
-        found = check.result()
-        is_ours = await self._staged.checked(
-            one, by.owner, found.rows,
-            alike=alike.total, expired=found.expired, may_lack_zeros=found.digits.may_lack_zeros,
-        )  # fmt: skip
-        if not is_ours:
-            raise _NotOurs
-
-    def _see(self, bytes_read: int) -> None:
-        self._bytes_read = bytes_read
-
-    async def _add(self, file: CodeFile) -> None:
-        """Batch after batch, from behind those that are in."""
-        one, by = self._one, self._by
-        importing = CodeImport(by.pool, one.project_id, one.campaign_id, by=one.created_by, first=one.first_position)
-        codes, at = islice(file.codes(), one.rows_read, None), one.rows_read
-        while chunk := list(islice(codes, by.batch_size)):
-            await importing.merge(chunk, by.clock(), also=self._advance(at, len(chunk)))
-            at += len(chunk)
-
-    def _advance(self, at: int, count: int) -> Also:
-        async def advance(connection: asyncpg.Connection, first: int, merged: Merged) -> None:
-            if self._by.is_stopping() or not await advanced(
-                connection, self._one, self._by.owner, at, count, merged, first, _LEASE
-            ):
-                raise _NotOurs
-
-        return advance
+        while (part := await self._staged.part(self._one, number)) is not None:
+            await asyncio.to_thread(file.write, part)
+            number += 1

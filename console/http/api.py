@@ -37,9 +37,10 @@ async def _run(settings: Settings, announce: Callable[[str], None]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     database = LateDatabase(settings)
-    server = ApiServer(Wiring(settings), database.pool, Metrics(), utc_now)
+    wiring = Wiring(settings)
+    server = ApiServer(wiring, database.pool, Metrics(), utc_now)
     runner, port = await listen(settings, server)
-    imports = ImportLoop(settings, utc_now)
+    imports = ImportLoop(wiring, utc_now)
     imports.start()
     try:
         announce(f"http://{in_url(settings.api.host)}:{port}/api/v1")

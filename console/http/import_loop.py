@@ -1,4 +1,4 @@
-"""The loop that adds handed-in files of codes, in a thread of its own: reading them keeps no request waiting."""
+"""The loop that adds handed-in files, in a thread of its own: reading them keeps no request waiting."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from datetime import datetime
 
 import structlog
 
+from agents.wiring import Wiring
 from console.control.imports import ImportWork
 from console.http.database import LateDatabase
-from deploy.settings.settings import Settings
 from schemas.errors import TryLater
 
 log = structlog.get_logger()
@@ -25,8 +25,8 @@ _IDLE_SECONDS, _AWAY_SECONDS = 1.0, 5.0
 class ImportLoop:
     """One of a process. What it has not finished when it stops, another process goes on with, or the next one."""
 
-    def __init__(self, settings: Settings, clock: Callable[[], datetime]) -> None:
-        self._settings, self._clock = settings, clock
+    def __init__(self, wiring: Wiring, clock: Callable[[], datetime]) -> None:
+        self._wiring, self._clock = wiring, clock
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="imports", daemon=True)
 
@@ -43,7 +43,7 @@ class ImportLoop:
         asyncio.run(self._work())
 
     async def _work(self) -> None:
-        database = LateDatabase(self._settings)
+        database = LateDatabase(self._wiring.settings)
         owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         try:
             while not self._stopping.is_set():
@@ -56,7 +56,7 @@ class ImportLoop:
     async def _turn(self, database: LateDatabase, owner: str) -> float:
         """Do one import, if there is one; the seconds until the next look."""
         try:
-            work = ImportWork(await database.pool(), self._settings, owner, self._clock, self._stopping.is_set)
+            work = ImportWork(await database.pool(), self._wiring, owner, self._clock, self._stopping.is_set)
             return 0.0 if await work.work() else _IDLE_SECONDS
         except TryLater:
             return _AWAY_SECONDS

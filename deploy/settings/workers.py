@@ -166,17 +166,20 @@ class Retention:
     """Times for which what is over is kept. Events older than `deliveries` are not sent, so that no replay sends them.
 
     `recorded`: decisions, ends of deliveries and purchases as recorders keep them, from the day of their event on.
+    `imports`: files that were handed in, by what became of them.
     """
 
     deliveries: timedelta = timedelta(days=90)
     recorded: timedelta = timedelta(days=90)
+    imports: timedelta = timedelta(days=90)
 
     def check(self) -> None:
         """Raises CannotStart for less than a day, since what has just ended may not have been looked at yet.
 
         And for more than a hundred years, which is for ever: Postgres has no time that is millions of days ago.
         """
-        for name, kept in (("deliveries", self.deliveries), ("recorded", self.recorded)):
+        all_kept = {"deliveries": self.deliveries, "recorded": self.recorded, "imports": self.imports}
+        for name, kept in all_kept.items():
             if kept < timedelta(days=1):
                 raise CannotStart(f"retention.{name} must be at least 1d")
             if kept > _LONGEST_KEPT:

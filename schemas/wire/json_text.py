@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -26,6 +27,37 @@ def decode_json(raw: bytes | str) -> Any:
     if may_be_deep and _deeper_than(value, MAX_DEPTH):
         raise TooDeep(_too_deep())
     return value
+
+
+def decode_unambiguous(raw: bytes) -> Any:
+    """The same of what somebody wrote: also refused is what readers take for different things.
+
+    Names that are given twice in one object, and whole numbers of more than 64 bits. Raises Undecodable or TooDeep.
+    """
+    value = decode_json(raw)
+    try:
+        json.loads(raw, object_pairs_hook=_once, parse_int=_of_64_bits)
+    except RecursionError as error:
+        raise TooDeep(_too_deep()) from error
+    except ValueError as error:
+        raise Undecodable(str(error)) from None
+    return value
+
+
+_LARGEST_DIGITS = 19
+"""Of a whole number that 64 bits hold."""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> None:
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f'"{twice[:64]}" is given twice in one object')
+
+
+def _of_64_bits(digits: str) -> None:
+    if len(digits.lstrip("-")) > _LARGEST_DIGITS or not -(2**63) <= int(digits) < 2**63:
+        raise ValueError("a number is larger than 64 bits hold; write it as a text")
 
 
 def _cause(raw: bytes | str, error: Exception) -> str:

@@ -2,6 +2,10 @@
 -- The tombstone of a customer on its way to Kafka; the key names the project as well.
 insert into outbox (topic, key, payload, created_at) values ($1, $2, null, now()) returning created_at;
 
+-- name: lock_imported
+-- No batch of an import is on its way while a customer of the project is erased.
+select pg_advisory_xact_lock(hashtextextended('imported_customers ' || $1, 0));
+
 -- name: note
 -- Customers who were erased, and when Kafka was told; the latest counts.
 insert into erased_customers (project_id, customer_id, erased_at)

@@ -120,3 +120,11 @@ delete from attached_files f
 where f.created_at < now() - $1::interval
   and not exists (select from templates t where t.body->'files' @> jsonb_build_array(jsonb_build_object('digest', f.digest)))
 returning digest;
+
+-- name: forget_imports
+-- Imports that were over so long ago.
+with past as (
+    select project_id, import_id from imports where ended_at < now() - $1::interval order by ended_at limit $2
+    for update skip locked
+)
+delete from imports i using past where i.project_id = past.project_id and i.import_id = past.import_id returning true;

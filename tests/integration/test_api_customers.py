@@ -22,7 +22,7 @@ from agents.roles.sender.leases import Leases
 from agents.roles.sender.ledger_rows import row_of
 from agents.roles.sender.work import Work
 from agents.wiring import Wiring
-from console.api.customers import MOST_PROFILES, MOST_ROWS
+from console.api.customers import MOST_PROFILES
 from console.cli.main import app
 from deploy.settings.settings import Settings
 from schemas.record_key import parse_key
@@ -33,7 +33,7 @@ from store.read_models.recorded import Recorded
 from store.segments import MembershipRow, Segments
 from store.sending.ledger import Ledger
 from tests.environment import environment_of, set_environment
-from tests.integration.api_client import Answer, Api, running_api, wired
+from tests.integration.api_client import Api, running_api, wired
 from tests.integration.test_recorder import decision, put, status
 from tests.integration.test_retention import delivery
 from tests.integration.test_store import LEASE, claim, settlement
@@ -62,80 +62,12 @@ def told(wiring: Wiring) -> list[tuple[bytes, Any]]:
 # -- in -------------------------------------------------------------------------------------------------------------
 
 
-async def given(api: Api, text: str | bytes, query: str = "", **more: Any) -> Answer:
-    raw = text if isinstance(text, bytes) else text.encode()
-    return await api.ask("POST", f"/customers/imports{query}", raw, **{"content_type": "text/csv", **more})
-
-
 CSV = """\ufeffid,name,email,consents.marketing,consents.news.daily,metadata.zip,metadata.a.b:number,metadata.v:truth\r
 c1,"Ann ""A"" O'Neil",ann@shop.example,TRUE,false,00123,12.5,true\r
 \r
 c2,,,,,,,\r
 '+48501234567,'=x,,,,,,\r
 """
-
-
-async def test_a_csv_file_of_customers_is_written_whole(api: Api, wiring: Wiring) -> None:
-    dry = await given(api, CSV, "?dry_run=true", role="editor")
-    assert (dry.status, dry.json, told(wiring)) == (200, {"accepted": 3, "dry_run": True}, [])
-    done = [await given(api, CSV, role="editor", idempotency_key="k1") for _ in range(2)]
-    assert [(one.status, one.json["accepted"]) for one in done] == [(202, 3)] * 2
-    (first, second, third) = told(wiring)
-    assert first[0] == b"c1"
-    assert {name: first[1][name] for name in ("name", "email", "consents", "metadata")} == {
-        "name": 'Ann "A" O\'Neil',
-        "email": "ann@shop.example",
-        "consents": {"marketing": True, "news.daily": False},
-        "metadata": {"zip": "00123", "a": {"b": 12.5}, "v": True},
-    }
-    assert (second[0], second[1].get("name"), third[0], third[1]["name"]) == (b"c2", None, b"'+48501234567", "=x")
-    other = await given(api, "id\nc1\n", project="outlet")
-    assert (other.status, [key for key, _ in told(wiring)][3:]) == (202, [b"outlet\x1fc1"])
-
-
-async def test_every_wrong_line_of_a_csv_file_is_named_and_none_is_written(api: Api, wiring: Wiring) -> None:
-    head = "id,email,consents.marketing,metadata.a:number\n"
-    rows = ["c1,a@b.example,maybe,1", "c2,,true,one", "c3,a", ",x@y.example,,", "c1,,,", "c5,,,9"]
-    answer = await given(api, head + "\n".join(rows))
-    assert (answer.status, [one["detail"] for one in answer.json["errors"]]) == (
-        422,
-        [
-            "line 2: consents.marketing: a text of 5 characters is not valid: must be true or false",
-            "line 3: metadata.a:number: a text of 3 characters is not valid: must be a number, as in 12 or 1.5",
-            "line 4: has 2 fields where the first line names 4",
-            answer.json["errors"][3]["detail"],
-        ],
-    )
-    assert answer.json["errors"][3]["detail"].startswith("line 5: id: is missing")
-    assert "maybe" not in answer.raw.decode() and "y.example" not in answer.raw.decode()
-    twice = await given(api, "id\nc1\nc2\nc1\n")
-    assert "line 4: id: is that of line 2 already" in twice.json["errors"][0]["detail"]
-    for wrong, said in (
-        ("email\na@b.example\n", '"id" is not among them'), ("id;email\nc1;a\n", "separated by commas"),
-        ("id,emial\nc1,a\n", 'Did you mean "email"'), ("id,metadata.\nc1,a\n", "is not a column"),
-        ("id,id\nc1,c1\n", "stands there twice"), ('id,name\nc1,"Ann\n', "cannot be read as CSV"),
-        ("id,name\nc1,Ann\n".encode("utf-16"), "UTF-16"), (b"id,name\nc1,Ann\xf3\n", "is not UTF-8"),
-        ("id,metadata.a,metadata.a.b\nc1,1,2\n", "another column"), ("", "names the columns"),
-        ("id,metadata.a:number\nc1,NaN\n", "must be a number"), ("id,metadata.a:number\nc1,-1e400\n", "a number"),
-        ('id,name,consents.a\nc1,"two\nlines",true\nc2,x,7\n', "line 4: consents.a"),
-    ):  # fmt: skip
-        answer = await given(api, wrong)
-        assert (answer.status, said in answer.raw.decode().replace('\\"', '"')) == (422, True), answer.json
-    many = "id\n" + "".join(f"c{number}\n" for number in range(MOST_ROWS + 1))
-    assert f"line {MOST_ROWS + 2}: " in (await given(api, many)).json["errors"][0]["detail"]
-    wrong_lines = "id,consents.a\n" + "".join(f"c{number},x\n" for number in range(150))
-    found = [one["detail"] for one in (await given(api, wrong_lines)).json["errors"]]
-    assert (len(found), found[-1]) == (101, "line 102: and 50 problems more")
-    assert told(wiring) == []
-
-
-async def test_a_csv_file_has_its_own_type_and_its_writers(api: Api, wiring: Wiring) -> None:
-    assert (await given(api, "id\nc1\n", content_type="application/json")).headers["accept"] == "text/csv"
-    assert (await given(api, "id\nc1\n", role="viewer")).status == 403
-    key = await api.new_key("editor", kind="test")
-    assert [(await given(api, "id\nc1\n", one, key=key)).status for one in ("", "?dry_run=true")] == [403, 200]
-    assert (await api.ask("POST", "/customers", b"id\nc1\n", content_type="text/csv")).status == 415
-    assert told(wiring) == []
 
 
 async def test_the_command_takes_the_same_file(api: Api, wiring: Wiring, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from console.http.import_loop import ImportLoop
 from deploy.secret import Secret
 from deploy.settings.servers import Postgres
 from deploy.settings.settings import Settings
-from store.codes.staged import StagedImports
+from store.imports import StagedImports
 from tests.integration.api_client import Answer, Api, running_api
 from tests.integration.test_api_campaigns import OWN, SUMMER, left
 
@@ -37,7 +37,9 @@ class Stage:
     is_stopping: bool = False
 
     def worker(self, owner: str = "one", **changes: Any) -> ImportWork:
-        made = ImportWork(self.api.pool, self.settings, owner, utc_now, lambda: self.is_stopping, batch_size=100)
+        made = ImportWork(
+            self.api.pool, Wiring(self.settings), owner, utc_now, lambda: self.is_stopping, batch_size=100
+        )
         return replace(made, **changes)
 
     async def hand_in(self, text: str = FILE, query: str = "", **more: Any) -> Answer:
@@ -54,7 +56,7 @@ class Stage:
         return (await self.api.ask("GET", f"/imports/{identity}", role="viewer")).json
 
     async def parts(self) -> int:
-        return int(await self.api.pool.fetchval("select count(*) from code_import_parts"))
+        return int(await self.api.pool.fetchval("select count(*) from import_parts"))
 
 
 @pytest.fixture
@@ -96,8 +98,8 @@ async def test_a_file_with_wrong_lines_is_refused_with_the_first_of_them_and_add
     found = await stage.see(identity)
     assert counts(found) == ("refused", 0, 0, 0, 0, 0)
     assert len(found["problems"]) == 11
-    assert found["problems"][0].startswith("line:3")
-    assert "2 more lines are wrong" in found["problems"][-1]
+    assert (found["problems"][0]["line"], found["wrong"]) == (3, 12)
+    assert "2 more lines are wrong" in found["problems"][-1]["detail"]
     assert (await left(stage.api, "own"), await stage.parts()) == ((0, 0), 0)
 
 
@@ -116,7 +118,7 @@ async def test_whoever_takes_it_up_after_a_crash_goes_on_behind_the_last_batch(s
         await stage.worker("dead", clock=until_it_dies).work()
     assert counts(await stage.see(identity)) == ("adding", ROWS, batches * 100, batches * 100, 0, 0)
     assert not await stage.worker("two").work(), "its lease has not ended"
-    await stage.api.pool.execute("update code_imports set lease_until = now() - interval '1 second'")
+    await stage.api.pool.execute("update imports set lease_until = now() - interval '1 second'")
     assert await stage.worker("two").work()
     assert counts(await stage.see(identity)) == ("done", ROWS, ROWS, ROWS, 0, 0)
     assert await left(stage.api, "own") == (ROWS, ROWS)
@@ -127,7 +129,7 @@ async def test_who_has_lost_its_lease_adds_nothing_more(stage: Stage) -> None:
     task = asyncio.ensure_future(stage.worker("slow", batch_size=5).work())
     while (await stage.see(identity))["rows_read"] < 100:
         await asyncio.sleep(0)
-    await stage.api.pool.execute("update code_imports set lease_owner = 'other', lease_until = 'infinity'")
+    await stage.api.pool.execute("update imports set lease_owner = 'other', lease_until = 'infinity'")
     await task
     found = await stage.see(identity)
     assert (found["state"], found["added"]) == ("adding", (await left(stage.api, "own"))[0])
@@ -176,8 +178,10 @@ async def test_a_file_that_cannot_be_taken_leaves_nothing(stage: Stage) -> None:
     assert kind.status == 415
     viewer = await stage.hand_in(role="viewer")
     assert viewer.json["permission"] == "campaigns:write"
-    dry = await stage.hand_in(query="?dry_run=true")
-    assert (dry.status, dry.json["dry_run"]) == (200, True)
+    dry = (await stage.hand_in(query="?dry_run=true")).json
+    assert (dry["dry_run"], dry["is_right"], dry["looked_at"], dry["problems"]) == (True, True, ROWS, [])
+    wrong = (await stage.hand_in("code,expiration_date\nA1,soon\n", query="?dry_run=true")).json
+    assert (wrong["is_right"], wrong["wrong"], wrong["problems"][0]["line"]) == (False, 1, 2)
     none = await stage.api.ask("POST", "/campaigns/summer/imports", FILE.encode(), content_type="text/csv")
     assert (none.status, "has no codes" in none.json["detail"]) == (409, True)
     assert (await stage.api.ask("GET", "/imports")).json["items"] == []
@@ -203,7 +207,7 @@ async def test_no_more_than_ten_are_open_in_a_project(stage: Stage) -> None:
 
 
 async def test_the_loop_of_the_process_adds_what_is_handed_in(stage: Stage) -> None:
-    loop = ImportLoop(stage.settings, utc_now)
+    loop = ImportLoop(Wiring(stage.settings), utc_now)
     loop.start()
     try:
         identity = await stage.begin()

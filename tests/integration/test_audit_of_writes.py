@@ -37,13 +37,13 @@ from store.campaigns import CampaignChange, Campaigns
 from store.chosen_holds import FIRST, ChosenHolds, HoldFilter
 from store.codes.imports import CodeImport, NewCode
 from store.codes.pool import Codes
-from store.codes.staged import StagedImports
 from store.consent_choices import ConsentChoices
 from store.distributions import Change, Control
 from store.encryption import Keys
 from store.erasure import Erasure
 from store.holds import Holds
 from store.identities import Identity
+from store.imports import NewImport, StagedImports
 from store.managed import Locked, Managed, Marking
 from store.postgres import connect
 from store.projects import Projects
@@ -112,7 +112,15 @@ async def import_begun(pool: asyncpg.Pool) -> None:
     async def parts() -> AsyncIterator[bytes]:
         yield b"code\nA\n"
 
-    await StagedImports(pool).add("shop", "i", "spring", parts(), size=7, as_written=False, by="ann")
+    new = NewImport(kind="codes", campaign_id="spring", size=7)
+    await StagedImports(pool).add("shop", "i", new, parts(), by="ann")
+
+
+async def customers_begun(pool: asyncpg.Pool) -> None:
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"id\nplanted\n"
+
+    await StagedImports(pool).add("shop", "i", NewImport(kind="customers", size=11), parts(), by="ann")
 
 
 async def import_canceled(pool: asyncpg.Pool) -> None:
@@ -359,15 +367,15 @@ CASES = {
         lambda pool: Codes(pool).generate("shop", "spring", 3, NOW, by="ann"),
         (campaign,),
     ),
-    "import-begun": Case(
-        "codes.import_begun", ("staged_imports.add", "staged_imports.add_part"), import_begun, (campaign,)
-    ),
+    "import-begun": Case("codes.import_begun", ("imports.add", "imports.add_part"), import_begun, (campaign,)),
     "import-canceled": Case(
         "codes.import_canceled",
-        ("staged_imports.ask_to_cancel", "staged_imports.drop_parts"),
+        ("imports.ask_to_cancel", "imports.drop_parts"),
         import_canceled,
         (campaign, import_begun),
     ),
+    "customers-begun": Case("customers.import_begun", (), customers_begun),
+    "customers-canceled": Case("customers.import_canceled", (), import_canceled, (customers_begun,)),
     "codes-imported": Case(
         "codes.imported", ("code_import.add_incoming", "code_import.count_incoming"), codes_imported, (campaign,)
     ),
@@ -521,7 +529,7 @@ ALONE_BY_MACHINES = {
     "sends.free": "how far a fan-out is",
     "sends.finish": "how far a fan-out is",
     **{
-        f"staged_imports.{name}": "how far an import is, whose batches have rows of their own"
+        f"imports.{name}": "how far an import is, whose batches have rows of their own"
         for name in ("claim", "begin_check", "beat", "checked", "advance", "end", "release")
     },
     "suppressions.lift_suppression": "the owner of a number wrote START",

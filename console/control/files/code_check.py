@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 
 from console.control.files.code_file import CodeSource
 from console.control.files.spreadsheet import REMEDY, DigitCodes
@@ -31,12 +32,17 @@ class Checked:
 
 
 class FileCheck:
-    """One look through a file. `on_progress` gets the bytes read from time to time."""
+    """One look through a file, or the first `most` rows of it. `on_progress` gets the bytes read from time to time."""
 
-    def __init__(self, file: CodeSource, now: datetime, on_progress: Callable[[int], None] = lambda _: None) -> None:
-        self._file = file
-        self._now = now
-        self._on_progress = on_progress
+    def __init__(
+        self,
+        file: CodeSource,
+        now: datetime,
+        on_progress: Callable[[int], None] = lambda _: None,
+        *,
+        most: int | None = None,
+    ) -> None:
+        self._file, self._now, self._on_progress, self._most = file, now, on_progress, most
         self._wrong = 0
         self._problems: list[Problem] = []
         self._checked = Checked()
@@ -44,7 +50,7 @@ class FileCheck:
     def names(self) -> Iterator[CodeName]:
         """Every code of the file that has no problem. Raises DefinitionInvalid for what ends the reading at once."""
         checked = self._checked
-        for line, fields, wrong in self._file.rows():
+        for line, fields, wrong in islice(self._file.rows(), self._most):
             checked.rows += 1
             if checked.rows % _PROGRESS_EVERY == 0:
                 self._on_progress(self._file.offset)
@@ -57,6 +63,16 @@ class FileCheck:
             if code.isdigit():
                 checked.digits.add(line, code)
             yield CodeName(line, code)
+
+    @property
+    def wrong(self) -> int:
+        """The rows that are wrong, as far as it was read."""
+        return self._wrong
+
+    @property
+    def rows(self) -> int:
+        """The rows that were read."""
+        return self._checked.rows
 
     def result(self) -> Checked:
         """The figures, when all names were read. Raises DefinitionInvalid with the first problems."""

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from console.control.files.code_row import COLUMNS as NAMES
 from console.control.files.code_row import METADATA, Fields, RowReader
-from console.control.files.csv_file import Columns, CsvFile, NamedFile
+from console.control.files.csv_file import Columns, CsvFile, OpenFile
 from store.codes.imports import NewCode
 
 COLUMNS = Columns(NAMES, required="code", prefix=METADATA)
@@ -63,7 +63,7 @@ class GivenCodes:
 class CodeFile:
     """One file, to be read more than once. Raises DefinitionInvalid for what ends the reading."""
 
-    def __init__(self, file: Path | NamedFile, reader: RowReader) -> None:
+    def __init__(self, file: Path | OpenFile, reader: RowReader) -> None:
         self.file = file
         self.reader = reader
         self._csv = CsvFile(file, COLUMNS)

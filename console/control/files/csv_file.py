@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -77,25 +78,31 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
-class NamedFile:
-    """A file whose `name` stands where its path would, before the line of a problem."""
+class OpenFile:
+    """A file that is open, and may have no path. `name` stands where that would, before the line of a problem.
+
+    It is read from its start each time, by one reader at once, which does not close it.
+    """
 
     name: str
-    path: Path
+    file: BinaryIO
 
     def __str__(self) -> str:
         return self.name
 
     def open(self, mode: str) -> BinaryIO:
-        """The file."""
+        """The file, at its start."""
+        self.file.flush()
         del mode
-        return self.path.open("rb")
+        opened = os.fdopen(os.dup(self.file.fileno()), "rb")
+        opened.seek(0)
+        return opened
 
 
 class CsvFile:
     """One file, to be read more than once; `offset` is how far. Raises DefinitionInvalid for what ends the reading."""
 
-    def __init__(self, file: Path | Given | NamedFile, columns: Columns) -> None:
+    def __init__(self, file: Path | Given | OpenFile, columns: Columns) -> None:
         self.file = file
         self.offset = 0
         self._known = columns

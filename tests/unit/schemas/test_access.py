@@ -31,6 +31,8 @@ TABLE: dict[Permission, str] = {
     "sends:approve": ". . a . A",
     "sends:operate": ". . a o A",
     "events:publish": ". . . o A",
+    "imports:read": "v e a o A",
+    "imports:cancel": ". e a o A",
     "keys:manage": ". . . . A",
     "statistics:read": "v e a o A",
     "suppressions:read": "v e a o A",

@@ -165,8 +165,11 @@ class ImportWork:
             return False
         try:
             refused = await _Running(self, staged, one).run()
-        except (NotOurs, TryLater):
+        except NotOurs:
             await self._leave(staged, one)
+        except TryLater:
+            await self._leave(staged, one)
+            raise
         except TidingsError as error:
             await staged.end(one, self.owner, "failed", why=str(error))
         except Exception as error:

@@ -26,8 +26,6 @@ LONGEST_LINK = 2000
 """Outlook opens addresses of up to 2,083 characters."""
 _CLICKS = b"tidings tracked link of "
 _OPENS = b"tidings opened picture of "
-_END = "0"
-"""The last letter of each token: programs that find links in texts leave out a dash or an underscore at the end."""
 _TARGET = re.compile(r"https?://[\x21-\x7e]+", re.IGNORECASE)
 _DROPPED_BY_BROWSERS = re.compile(r"[\t\r\n]")
 _NOT_IN_ADDRESSES = re.compile(r'[\x00-\x20"<>\x7f]')
@@ -51,14 +49,14 @@ class Opened(NamedTuple):
 
 def clicked_of(project_id: str, token: str, secrets: Sequence[str]) -> Clicked | None:
     """The content of a link's token; None where no secret proves it for this project, or it leads to no page."""
-    parts = _opened(token, secrets, _CLICKS, project_id)
+    parts = opened(token, secrets, _purpose(_CLICKS, project_id))
     found = Clicked(*parts) if parts is not None and len(parts) == len(Clicked._fields) else None
     return found if found is not None and _TARGET.fullmatch(found.target) else None
 
 
 def opened_of(project_id: str, token: str, secrets: Sequence[str]) -> Opened | None:
     """The content of a picture's token; None where no secret proves it for this project."""
-    parts = _opened(token, secrets, _OPENS, project_id)
+    parts = opened(token, secrets, _purpose(_OPENS, project_id))
     return Opened(*parts) if parts is not None and len(parts) == len(Opened._fields) else None
 
 
@@ -120,7 +118,7 @@ class TrackedLinks:
 
     def _address(self, path: str, delivery: Delivery, parts: Sequence[str], purpose: bytes) -> str:
         token = sealed(parts, self.secrets[0], _purpose(purpose, delivery.project_id))
-        return f"{self.public_url.rstrip('/')}{path}{quote(delivery.project_id, safe='')}/{token}{_END}"
+        return f"{self.public_url.rstrip('/')}{path}{quote(delivery.project_id, safe='')}/{token}"
 
 
 NO_TRACKED_LINKS = TrackedLinks()
@@ -154,10 +152,6 @@ class _Links(NamedTuple):
     def _is_spared(self, link: str) -> bool:
         base = self.tracked.public_url.rstrip("/")
         return _page(link) in self.spared or any(below(link, one) for one in (base, *self.own))
-
-
-def _opened(token: str, secrets: Sequence[str], purpose: bytes, project_id: str) -> tuple[str, ...] | None:
-    return opened(token[: -len(_END)], secrets, _purpose(purpose, project_id)) if token.endswith(_END) else None
 
 
 def _purpose(of: bytes, project_id: str) -> bytes:

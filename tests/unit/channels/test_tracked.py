@@ -193,8 +193,8 @@ def test_a_link_that_was_changed_or_made_by_others_leads_nowhere() -> None:
 @pytest.mark.parametrize("path", ["", "x", "xx"])
 def test_a_link_is_written_in_one_way_to_its_last_letter(path: str) -> None:
     token = token_of(links().link(f"https://a.example/{path}", mail()))
-    for other in set(ascii_letters + digits + "-_") - {token[-2]}:
-        assert clicked_of("shop", f"{token[:-2]}{other}0", [SECRET]) is None
+    for other in set(ascii_letters + digits + "-_") - {token[-1]}:
+        assert clicked_of("shop", token[:-1] + other, [SECRET]) is None
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_a_link_is_written_in_one_way_to_its_last_letter(path: str) -> None:
     ],
 )
 def test_what_is_not_a_page_leads_nowhere_even_with_the_secret(parts: tuple[str, ...]) -> None:
-    token = sealed(parts, SECRET, b"tidings tracked link of shop") + "0"
+    token = sealed(parts, SECRET, b"tidings tracked link of shop")
     assert clicked_of("shop", token, [SECRET]) is None
 
 

@@ -111,6 +111,7 @@ NOTHING_OF_CUSTOMERS: Mapping[str, str] = {
         (
             "migrations", "deployment", "chores", "senders", "segment_positions", "segment_behaviour_positions",
             "imports", "membership_telling", "recorded_positions", "rebuilt_positions", "rebuilds", "oldest_event",
+            "audit_mirror",
         ),
         _WORK,
     ),
@@ -120,7 +121,9 @@ NOTHING_OF_CUSTOMERS: Mapping[str, str] = {
     "claims": "ids of deliveries alone, which are hashes",
     "send_actions": "what people did to sends",
     "send_approvals": "who approved of sends",
-    **dict.fromkeys(("api_keys", "users", "user_roles", "user_links", "sessions"), "who may ask"),
+    **dict.fromkeys(
+        ("api_keys", "users", "user_roles", "user_links", "sessions", "user_identities", "oidc_attempts"), "who may ask"
+    ),
     **dict.fromkeys(("api_failures", "sign_in_attempts", "sign_in_networks"), "those who may not, and their networks"),
     "notices": "what waits for an operator",
     "notice_messages": "what waits for an operator",

@@ -50,6 +50,7 @@ from tests.bench import (
     limits,
     peers,
     profiles,
+    publishing,
     recorder,
     release,
     segments,
@@ -599,6 +600,17 @@ def _pin_postgres(server: psutil.Process, cores: list[int]) -> None:
         os.sched_setaffinity(one.pid, set(cores))
 
 
+def measure_publishing(settings: Settings, servers: Servers) -> Report:
+    """Events over HTTP, in batches and one by one, beside a bare handler that produces what it reads."""
+    wiring, folder = Wiring(_placed(settings, "publishing")), FOLDER / "publishing"
+    folder.mkdir()
+    Provision(wiring).apply()
+    _pin_broker(servers)
+    found = asyncio.run(publishing.measure(wiring, folder, ROUNDS, "0" if TWO_CORES else "any", say))
+    _unpin_broker(servers)
+    return found
+
+
 def measure_start(_settings: Settings, _servers: Servers) -> Report:
     """The start of commands, cold and warm."""
     say("start of a command, processor time:")
@@ -633,6 +645,7 @@ PARTS: dict[str, Callable[[Settings, Servers], Report]] = {
     "release": measure_release,
     "codes": measure_codes,
     "recorder": measure_recorder,
+    "publishing": measure_publishing,
     "why": measure_why,
 }
 

@@ -602,7 +602,8 @@ def _pin_postgres(server: psutil.Process, cores: list[int]) -> None:
 
 def measure_publishing(settings: Settings, servers: Servers) -> Report:
     """Events over HTTP, in batches and one by one, beside a bare handler that produces what it reads."""
-    wiring, folder = Wiring(_placed(settings, "publishing")), FOLDER / "publishing"
+    wiring = Wiring(replace(_placed(settings, "publishing"), project_id="shop"))  # as its processes have it
+    folder = FOLDER / "publishing"
     folder.mkdir()
     Provision(wiring).apply()
     _pin_broker(servers)

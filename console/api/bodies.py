@@ -20,7 +20,7 @@ MOST_AT_ONCE = 64
 """Bodies that are read or worked on in one process."""
 JSON = ("application/json", "application/octet-stream")
 """The types of a body; the second is what the library says where the header is missing."""
-CSV = ("text/csv",)
+CSV = "text/csv"
 NDJSON = "application/x-ndjson"
 LARGE_SECONDS = 600.0
 MOST_LARGE = 8
@@ -43,9 +43,9 @@ class Bodies:
         self._free, self._seconds = most_at_once, seconds
         self._receiving = 0
 
-    async def read(self, request: web.Request, most: int, types: Sequence[str] = JSON) -> bytes:
-        """A body whole. Raises Refused."""
-        _check_head(request, most, types)
+    async def read(self, request: web.Request, most: int) -> bytes:
+        """A body of JSON, whole. Raises Refused."""
+        _check_head(request, most, JSON)
         if self._free <= 0:
             raise refused("later", "too many bodies at once", retry_after="1")
         self._free -= 1

@@ -183,14 +183,14 @@ ROUTES: tuple[Route, ...] = (
         "POST", "/campaigns/{id}/imports", "campaigns:write",
         "Hand in a file of codes, which is checked and added afterwards: /imports/{id} says how far it is", post_import,
         {200: TriedImport, 202: ChangedImport}, path_type=ById, query_type=HandingIn,
-        body=CsvBody(f"{COLUMNS.known}; as many bytes as `api.import_max_bytes` allows.", is_large=True),
+        body=CsvBody(f"{COLUMNS.known}."),
         path_example={"id": "spring"}, body_example="code\nSPRING-7K3F\n", seconds=600.0,
     ),
     Route(
         "POST", "/customers/imports", "customers:write",
         "Hand in a file of customers, whose whole profiles are checked and replaced afterwards", post_customers,
         {200: TriedImport, 202: ChangedImport}, query_type=HandingInCustomers,
-        body=CsvBody(f"{CUSTOMER_COLUMNS.known}; or one profile a line, as JSON.", is_large=True, or_json=True),
+        body=CsvBody(f"{CUSTOMER_COLUMNS.known}; or one profile a line, as JSON.", or_json=True),
         body_example="id,email,consents.marketing,metadata.points:number\nc1,ann@shop.example,true,12\n", seconds=600.0,
     ),
     Route(

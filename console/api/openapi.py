@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from console.api.account_schemas import account_schemas
-from console.api.bodies import NDJSON
+from console.api.bodies import CSV
 from console.api.once import HEADER
 from console.api.problems import MEANINGS, PROBLEM_JSON, Problem, ProblemKind
 from console.api.route import (
@@ -29,7 +29,7 @@ from schemas.events.objects import Customer
 from streams.documents.json_schema import SCHEMAS
 
 _REF = "#/components/schemas/"
-_JSON, _CSV, _TEXT = "application/json", "text/csv", "text/plain"
+_JSON, _TEXT = "application/json", "text/plain"
 _NOT_HTTP = "Not HTTP, or a longer line of it than 8,190 bytes (in plain text: no route was found yet)."
 _ALWAYS: tuple[ProblemKind, ...] = (
     "unauthenticated", "forbidden", "invalid", "too_many_requests", "failed", "later",
@@ -144,21 +144,11 @@ def _request_body(route: Route, by_type: Mapping[Any, Any]) -> dict[str, Any]:
         case kind:
             schema = by_type[kind]
     content = {"schema": schema} | ({"example": route.body_example} if route.body_example is not None else {})
-    body, types = route.body, [_JSON]
-    if isinstance(body, CsvBody):
-        types = [_CSV, NDJSON] if body.or_json else [_CSV]
-    bound = (
-        "As many bytes as `api.import_max_bytes` allows" if _is_large(body) else f"At most {route.most_bytes:,} bytes"
-    )
-    return {
-        "required": True,
-        "description": f"{bound}, not compressed.",
-        "content": {one: content if one != NDJSON else {"schema": {"type": "string"}} for one in types},
-    }
-
-
-def _is_large(body: Any) -> bool:
-    return isinstance(body, CsvBody) and body.is_large
+    bound, contents = f"At most {route.most_bytes:,} bytes", {_JSON: content}
+    if isinstance(route.body, CsvBody):
+        bound = "As many bytes as `api.import_max_bytes` allows"
+        contents = {one: content if one == CSV else {"schema": {"type": "string"}} for one in route.body.types}
+    return {"required": True, "description": f"{bound}, not compressed.", "content": contents}
 
 
 def _responses(route: Route, by_type: Mapping[Any, Any]) -> dict[str, Any]:

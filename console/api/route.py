@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from agents.broker.producer import Producer
 from agents.wiring import Wiring
+from console.api.bodies import CSV, NDJSON
 from console.control.context import ProjectContext, stored_project
 from console.control.distributions import Announce
 from schemas.access import Permission
@@ -153,15 +154,18 @@ class AccountBody:
 
 @dataclass(frozen=True, slots=True)
 class CsvBody:
-    """A body that is a CSV file; `said` is what its lines are.
+    """A body that is a CSV file; `said` is what its lines are. `or_json`: it may be one JSON object a line instead.
 
-    One that `is_large` comes as an `Upload`, as many bytes as the settings allow; no process has all of it in memory.
-    `or_json`: it may be one JSON object a line instead.
+    It comes as an `Upload`, as many bytes as the settings allow; no process has all of it in memory.
     """
 
     said: str
-    is_large: bool = False
     or_json: bool = False
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The media types that it may have."""
+        return (CSV, NDJSON) if self.or_json else (CSV,)
 
 
 Body = type[msgspec.Struct] | AccountBody | CsvBody | DocumentBody | EventsBody | ProfilesBody

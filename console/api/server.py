@@ -23,7 +23,7 @@ from agents.clock import Clock
 from agents.telemetry.metrics import Metrics
 from agents.wiring import Wiring
 from console.api import once
-from console.api.bodies import CSV, JSON, NDJSON, Bodies
+from console.api.bodies import Bodies
 from console.api.gate import Gate, address_of, must_be_live, must_be_permitted
 from console.api.openapi import description
 from console.api.problems import (
@@ -153,18 +153,17 @@ class ApiServer:
     @asynccontextmanager
     async def _sent(self, request: web.Request, route: Route) -> AsyncIterator[tuple[bytes, Upload | None]]:
         """The body of a request; of a large one its digest, and the file that it is in until it is done."""
-        if not isinstance(route.body, CsvBody) or not route.body.is_large:
+        if not isinstance(route.body, CsvBody):
             yield await self._raw(request, route), None
             return
-        types = (*CSV, NDJSON) if route.body.or_json else CSV
-        received = await self._bodies.receive(request, self._wiring.settings.api.import_max_bytes, types)
+        most = self._wiring.settings.api.import_max_bytes
+        received = await self._bodies.receive(request, most, route.body.types)
         with received.upload.file:
             yield received.digest, received.upload
 
     async def _raw(self, request: web.Request, route: Route) -> bytes:
         if route.body is not None:
-            types = CSV if isinstance(route.body, CsvBody) else JSON
-            return await self._bodies.read(request, route.most_bytes, types)
+            return await self._bodies.read(request, route.most_bytes)
         if route.method != "GET" and request.body_exists:
             raise refused("unreadable", "this takes no body; parameters are in the path and the query")
         return b""

@@ -11,8 +11,7 @@ import csv
 import os
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from io import BytesIO
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -62,22 +61,6 @@ class Columns:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """Bytes that came as a file. `name` stands where a file's name does, before the line of a problem."""
-
-    name: str
-    raw: bytes = field(repr=False)
-
-    def __str__(self) -> str:
-        return self.name
-
-    def open(self, mode: str) -> BinaryIO:
-        """The bytes as a file."""
-        del mode
-        return BytesIO(self.raw)
-
-
-@dataclass(frozen=True, slots=True)
 class OpenFile:
     """A file that is open, and may have no path. `name` stands where that would, before the line of a problem.
 
@@ -102,7 +85,7 @@ class OpenFile:
 class CsvFile:
     """One file, to be read more than once; `offset` is how far. Raises DefinitionInvalid for what ends the reading."""
 
-    def __init__(self, file: Path | Given | OpenFile, columns: Columns) -> None:
+    def __init__(self, file: Path | OpenFile, columns: Columns) -> None:
         self.file = file
         self.offset = 0
         self._known = columns

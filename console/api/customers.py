@@ -177,12 +177,8 @@ async def export_customer(call: Call[ById, Any, None]) -> Reply:
 
 
 def _checked(call: Call[Any, Any, Any], profiles: list[Any], *, is_list: bool) -> Checked:
-    return check_profiles(call.wiring, profiles, _reading(call), is_list=is_list)
-
-
-def _reading(call: Call[Any, Any, Any]) -> Reading:
-    limits = call.wiring.settings.matcher
-    return Reading(call.project_id, limits.max_future, call.now, customers=True, max_bytes=limits.max_event_bytes)
+    reading = Reading.by(call.wiring.settings.matcher, call.project_id, call.now, customers=True)
+    return check_profiles(call.wiring, profiles, reading, is_list=is_list)
 
 
 async def _taken(call: Call[Any, Writing, Any], checked: Checked) -> Reply:

@@ -30,8 +30,7 @@ class PublishedEvents(msgspec.Struct, frozen=True, kw_only=True):
 async def post_events(call: Call[Any, Writing, bytes]) -> Reply:
     """Check all of them, then write all of them: none where one is wrong."""
     events, is_list = _events(call.body)
-    limits = call.wiring.settings.matcher
-    reading = Reading(call.project_id, limits.max_future, call.now, max_bytes=limits.max_event_bytes)
+    reading = Reading.by(call.wiring.settings.matcher, call.project_id, call.now)
     checked = check_all(call.wiring, events, reading, check_event, is_list=is_list)
     if not call.query.dry_run:
         await write_all(call.producer(), checked.outputs)

@@ -55,9 +55,7 @@ def import_command(
     must_exist([file])
 
     async def work(opened: Session) -> int:
-        limits = opened.wiring.settings.matcher
-        now, most = opened.now, limits.max_event_bytes
-        reading = Reading(opened.project_id, limits.max_future, now, customers=True, max_bytes=most)
+        reading = Reading.by(opened.wiring.settings.matcher, opened.project_id, opened.now, customers=True)
         checked = check_rows(opened.wiring, CsvFile(file, COLUMNS), reading, _MOST_ROWS)
         if not dry_run:
             await publish_checked(opened.wiring, checked)

@@ -15,6 +15,7 @@ from agents.broker.producer import Producer, write_all
 from agents.broker.records import Output
 from agents.broker.wire import Wire
 from console.control.not_found import not_found
+from deploy.settings.workers import Matcher
 from schemas.errors import BadRecord, DefinitionInvalid, InvalidEvent, Problem, TooLarge
 from schemas.events.event import Event
 from schemas.events.triggers import TRIGGERS
@@ -55,6 +56,11 @@ class Reading:
     now: datetime
     customers: bool = False
     max_bytes: int = 1_048_576
+
+    @classmethod
+    def by(cls, limits: Matcher, project_id: str, now: datetime, *, customers: bool = False) -> Reading:
+        """By the limits that hold for matchers."""
+        return cls(project_id, limits.max_future, now, customers, limits.max_event_bytes)
 
 
 def sample(event_type: str, project_id: str, now: datetime) -> JsonObject:

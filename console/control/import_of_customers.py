@@ -102,8 +102,7 @@ class CustomersLook:
 async def import_customers(job: ImportJob, file: OpenFile) -> LookedThrough | None:
     """Look through it, then write what is not written yet; what is wrong, where it is refused. Raises NotOurs."""
     one = job.one
-    limits = job.wiring.settings.matcher
-    reading = Reading(one.project_id, limits.max_future, job.clock(), customers=True, max_bytes=limits.max_event_bytes)
+    reading = Reading.by(job.wiring.settings.matcher, one.project_id, job.clock(), customers=True)
     with closing(CustomersLook(job.wiring, file, one.form, reading)) as look:
         for number in look.look():
             if number % _YIELD_EVERY == 0:

@@ -100,8 +100,7 @@ async def try_customers(
     wiring: Wiring, project_id: str, upload: Upload, *, skip_wrong: bool, now: datetime
 ) -> tuple[LookedThrough, bool]:
     """Look at the first rows of a file of customers, and say whether they would be written."""
-    limits = wiring.settings.matcher
-    reading = Reading(project_id, limits.max_future, now, customers=True, max_bytes=limits.max_event_bytes)
+    reading = Reading.by(wiring.settings.matcher, project_id, now, customers=True)
 
     def look() -> tuple[LookedThrough, bool]:
         file = OpenFile(NAME, upload.file)

@@ -136,7 +136,7 @@ def _avro_profile(wire: Wire, value: JsonObject, key: bytes | None, limits: Matc
     """A profile as it is put over the API, of the customer whom the key names, checked as there."""
     read_customer(value, key, wire.default_project)
     project_id = parse_key(key or b"", wire.default_project).project_id
-    reading = Reading(project_id, limits.max_future, now, customers=True, max_bytes=limits.max_event_bytes)
+    reading = Reading.by(limits, project_id, now, customers=True)
     (output,) = check_profiles(wire, [value], reading, is_list=False).outputs
     return output.value or b""
 

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import cast
-from urllib.parse import quote
 
 from aiohttp import web
 
@@ -140,7 +139,6 @@ async def _counted(mine: ProjectVisit, page: Sequence[Distribution]) -> list[Dis
             channels=list(dict.fromkeys(plan.channel for _, plan in one.plans())),
             sent=numbers[one.id, "sent"] + numbers[one.id, "recovered"], held=numbers[one.id, "deferred"],
             skipped=numbers[one.id, "skipped"], failed=numbers[one.id, "failed"], changed_at=one.updated_at,
-            path=f"{base_of(mine.project_id)}/distributions/{quote(one.id, safe='')}",
         )
         for one in page
     ]  # fmt: skip

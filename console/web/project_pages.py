@@ -51,7 +51,6 @@ class DistributionRow:
     skipped: int
     failed: int
     changed_at: datetime
-    path: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

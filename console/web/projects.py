@@ -22,7 +22,7 @@ from console.control.recorded_lag import Behind, known_behind
 from console.web.pages import respond
 from console.web.project_pages import NAVIGATION, ProjectMessagePage
 from console.web.visit import Visit
-from console.web.words import inert
+from console.web.words import as_sentence, inert
 from schemas.access import AccessRole, Permission, may, roles_with
 from schemas.errors import BadQuestion
 
@@ -149,9 +149,9 @@ class Projects:
             try:
                 return await route.answer(mine)
             except NotFound as error:
-                return message(mine, "Nothing of this name", _sentence(str(error)), 404)
+                return message(mine, "Nothing of this name", as_sentence(str(error)), 404)
             except BadQuestion as error:
-                return message(mine, "This cannot be asked", _sentence(str(error)), 422)
+                return message(mine, "This cannot be asked", as_sentence(str(error)), 422)
 
         return answer
 
@@ -170,7 +170,3 @@ def _refused(mine: ProjectVisit, permission: Permission) -> web.Response:
     who = " and ".join(roles_with(permission))
     text = f"Your role here is {mine.role}. This page is for {who}. An admin can change your role."
     return message(mine, "Not for your role", text, 403)
-
-
-def _sentence(said: str) -> str:
-    return f"{said[:1].upper()}{said[1:]}".rstrip(".") + ("" if said.endswith("?") else ".")

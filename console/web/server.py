@@ -25,6 +25,7 @@ from console.web.guard import TokenCookie, is_forged
 from console.web.pages import STYLE_PATH, MessagePage, respond, see, show_style
 from console.web.projects import ProjectRoute, Projects
 from console.web.visit import Visit
+from console.web.words import as_sentence
 from schemas.audit import Origin
 from schemas.errors import TryLater
 from schemas.formats.networks import address_behind, network_of
@@ -101,8 +102,7 @@ class WebServer:
                 async with asyncio.timeout(HANDLE_SECONDS):
                     return await self._answered(request, answer, is_open=is_open)
             except NotFound as error:
-                said = f"{str(error)[:1].upper()}{str(error)[1:]}."
-                return respond(MessagePage(title="This link does not work", text=said), 404)
+                return respond(MessagePage(title="This link does not work", text=as_sentence(str(error))), 404)
             except SignInRefused:
                 return see("/sign-in")
             except (TryLater, TimeoutError) as error:

@@ -15,6 +15,7 @@ from console.web.guard import TokenCookie, is_from_a_page_of_ours
 from console.web.next_page import next_page_of
 from console.web.pages import FieldProblem, MessagePage, respond, see
 from console.web.visit import Visit
+from console.web.words import as_sentence
 from schemas.errors import TidingsError, TryLater
 from schemas.user import TOKEN_BYTES, make_token
 
@@ -76,7 +77,7 @@ async def unlink(visit: Visit) -> web.Response:
     except TidingsError as error:
         if isinstance(error, TryLater):
             raise
-        page = MessagePage(title="Not unlinked", who=visit.signed_in.display_name, text=f"{error}.".capitalize())
+        page = MessagePage(title="Not unlinked", who=visit.signed_in.display_name, text=as_sentence(str(error)))
         return respond(page, 409)
     return see("/sessions")
 

@@ -42,6 +42,11 @@ def exact(at: datetime, zone: tzinfo) -> str:
     return at.astimezone(zone).strftime("%Y-%m-%d %H:%M %Z")
 
 
+def as_sentence(said: str) -> str:
+    """A message of ours as a sentence: begun with a capital, and ended."""
+    return f"{said[:1].upper()}{said[1:]}".rstrip(".") + ("" if said.endswith("?") else ".")
+
+
 def number(value: float) -> str:
     """A number with its thousands apart."""
     return f"{value:,}"

@@ -258,8 +258,9 @@ async def _holder(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> A
 @asynccontextmanager
 async def _segmenter(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> AsyncIterator[_Process]:
     async with _database(wiring, options) as pool:
-        stores, around = (Segments(pool), Behaviours(pool)), _faust_settings(wiring, options)
-        app, segmenter = build_segmenter(wiring, *stores, metrics, **around)
+        app, segmenter = build_segmenter(
+            wiring, Segments(pool), Behaviours(pool), metrics, **_faust_settings(wiring, options)
+        )
         yield _Process(app, segmenter.run, _at_rest, (segmenter.loop, segmenter.counter.loop))
 
 

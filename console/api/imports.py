@@ -113,23 +113,20 @@ class ChangedImport(msgspec.Struct, frozen=True, kw_only=True):
 
 async def post_import(call: Call[ById, HandingIn, Upload]) -> Reply:
     """Hand in a file of codes, which is added afterwards."""
-    query, campaign, as_written = call.query, call.path.id, call.query.as_written
-    if query.dry_run:
-        place = call.pool, call.wiring, call.project_id, campaign
-        tried = await imports.try_codes(*place, call.body, as_written=as_written, now=call.now)
-        return _tried(call.body, *tried)
-    place_of_codes = call.pool, call.project_id, campaign
-    return _begun(await imports.begin_codes(*place_of_codes, call.body, as_written=as_written, actor=call.actor))
+    file, as_written, campaign = call.body, call.query.as_written, (call.project_id, call.path.id)
+    if call.query.dry_run:
+        tried = await imports.try_codes(call.pool, call.wiring, *campaign, file, as_written=as_written, now=call.now)
+        return _tried(file, *tried)
+    return _begun(await imports.begin_codes(call.pool, *campaign, file, as_written=as_written, actor=call.actor))
 
 
 async def post_customers(call: Call[Any, HandingInCustomers, Upload]) -> Reply:
     """Hand in a file of customers, which is written afterwards."""
-    query, skip_wrong = call.query, call.query.skip_wrong
-    if query.dry_run:
-        place = call.wiring, call.project_id
-        return _tried(call.body, *await imports.try_customers(*place, call.body, skip_wrong=skip_wrong, now=call.now))
-    place_of_file = call.pool, call.project_id
-    return _begun(await imports.begin_customers(*place_of_file, call.body, skip_wrong=skip_wrong, actor=call.actor))
+    file, skip_wrong, project_id = call.body, call.query.skip_wrong, call.project_id
+    if call.query.dry_run:
+        tried = await imports.try_customers(call.wiring, project_id, file, skip_wrong=skip_wrong, now=call.now)
+        return _tried(file, *tried)
+    return _begun(await imports.begin_customers(call.pool, project_id, file, skip_wrong=skip_wrong, actor=call.actor))
 
 
 def _begun(made: ImportRow) -> Reply:

@@ -73,8 +73,7 @@ async def _end(call: Call[Any, Writing, None], session_id: str | None) -> Reply:
 
 
 def _sessions(call: Call[Any, Any, None]) -> Sessions:
-    web = call.wiring.settings.web
-    return Sessions(call.pool, idle=web.idle, longest=web.longest)
+    return sessions.sessions_by(call.wiring.settings.web, call.pool)
 
 
 def _place(one: Session) -> tuple[int, str]:

@@ -164,8 +164,7 @@ def sign_out_command(
 
 
 def _sessions(opened: Session) -> Sessions:
-    web = opened.wiring.settings.web
-    return Sessions(opened.pool, idle=web.idle, longest=web.longest)
+    return sessions.sessions_by(opened.wiring.settings.web, opened.pool)
 
 
 def _done(work: Callable[[Users, Session], Awaitable[Member]]) -> Member:

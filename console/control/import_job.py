@@ -49,7 +49,11 @@ class ImportJob:
 
 def problem_of(problem: Problem) -> ImportProblem:
     """A problem of a file, by its line."""
-    given, allowed, _ = parts_of(problem.message)
     line = _LINE.fullmatch(problem.path)
-    number = int(line[1]) if line else None
-    return ImportProblem(line=number, given=given, allowed=allowed, detail=problem.message)
+    return problem_at(int(line[1]) if line else None, "", problem.message)
+
+
+def problem_at(line: int | None, field: str, said: str) -> ImportProblem:
+    """A problem of a line and a field of it."""
+    given, allowed, _ = parts_of(said)
+    return ImportProblem(line=line, field=field, given=given, allowed=allowed, detail=said)

@@ -18,11 +18,10 @@ from console.control.customers import check_profile
 from console.control.events import Reading
 from console.control.files.csv_file import OpenFile
 from console.control.files.customer_lines import CsvCustomers, CustomerLine, CustomerLines, FirstLines, JsonCustomers
-from console.control.import_job import ImportJob, NotOurs, problem_of
+from console.control.import_job import ImportJob, NotOurs, problem_at, problem_of
 from schemas.errors import BadRecord, DefinitionInvalid, InvalidEvent
 from store.imports import Batch, ImportForm, ImportProblem, LookedThrough, advanced, erased_since
 from store.postgres import changing
-from streams.values.wording import parts_of
 
 NAMED = 100
 """Of the lines that are wrong, so many are named."""
@@ -89,7 +88,7 @@ class CustomersLook:
                 return _Judged(identity, output)
             except BadRecord as error:
                 wrong = ((error.path, str(error)),)
-        return _Judged("", None, tuple(_problem(line.line, field, said) for field, said in wrong))
+        return _Judged("", None, tuple(problem_at(line.line, field, said) for field, said in wrong))
 
     def _judge(self, line: CustomerLine) -> tuple[str, Output]:
         output = check_profile(self._wire, line.profile, self._reading)[1]
@@ -141,8 +140,3 @@ async def _write_batch(job: ImportJob, producer: Producer, at: int, judged: list
         if job.is_stopping() or not await advanced(connection, job.one, job.owner, batch, job.lease):
             raise NotOurs
         await write_all(producer, outputs)
-
-
-def _problem(line: int, field: str, said: str) -> ImportProblem:
-    given, allowed, _ = parts_of(said)
-    return ImportProblem(line=line, field=field, given=given, allowed=allowed, detail=said)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import asyncpg
+
 from console.control.not_found import not_found
 from console.control.user_links import actor_of
 from console.control.users import check_alone, read
+from deploy.settings.web import Web
 from store.sessions import Session, Sessions
 from store.users import Users
+
+
+def sessions_by(web: Web, pool: asyncpg.Pool) -> Sessions:
+    """Sessions that last as the settings say."""
+    return Sessions(pool, idle=web.idle, longest=web.longest)
 
 
 async def own(sessions: Sessions, user_id: str) -> list[Session]:

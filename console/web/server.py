@@ -18,6 +18,7 @@ from console.control.not_found import NotFound
 from console.control.oidc.entering import OidcDoor
 from console.control.oidc.provider import Provider
 from console.control.passwords import Passwords
+from console.control.sessions import sessions_by
 from console.control.sign_in import Door, SignInRefused, agent_of
 from console.control.users import Random
 from console.web import account, customers, distributions, entrance, single_sign_on
@@ -31,7 +32,7 @@ from schemas.errors import TryLater
 from schemas.formats.networks import address_behind, network_of
 from store import audit
 from store.identities import Identities
-from store.sessions import Comer, Sessions
+from store.sessions import Comer
 from store.sign_ins import SignIns
 from store.users import Users
 
@@ -116,7 +117,7 @@ class WebServer:
     async def _answered(self, request: web.Request, answer: Answer, *, is_open: bool) -> web.Response:
         pool = await self._database()
         web_settings = self._settings
-        sessions = Sessions(pool, idle=web_settings.idle, longest=web_settings.longest)
+        sessions = sessions_by(web_settings, pool)
         door = Door(Users(pool), sessions, SignIns(pool), self._passwords)
         token = self._cookie.read(request)
         who = await sessions.check(token) if token else None

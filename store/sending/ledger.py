@@ -314,9 +314,12 @@ class Ledger:
         """End what waits and is not valid any more, at most so many; whoever calls tells of these."""
         return [UnannouncedOutcome(**row, is_unjudged=True) for row in await self._fetch("end_expired", limit)]
 
-    async def unannounced(self, *, settled_for: timedelta, limit: int) -> list[UnannouncedOutcome]:
-        """Outcomes that `delivery.status` was not told in so long, oldest first."""
-        return [UnannouncedOutcome(**row) for row in await self._fetch("unannounced", settled_for, limit)]
+    async def claim_unannounced(
+        self, *, owner: str, lease: timedelta, settled_for: timedelta, limit: int
+    ) -> list[UnannouncedOutcome]:
+        """Outcomes that `delivery.status` was not told in so long; `owner`'s to tell while the lease lasts."""
+        rows = await self._fetch("claim_unannounced", settled_for, limit, owner, lease)
+        return [UnannouncedOutcome(**row) for row in rows]
 
     async def mark_announced(self, ends: Collection[End]) -> None:
         """`delivery.status` has acknowledged these."""

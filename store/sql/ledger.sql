@@ -380,15 +380,20 @@ set state = 'failed', reason = 'expired', settled_at = now(),
 from chosen where d.delivery_id = chosen.delivery_id
 returning d.delivery_id, d.state, d.reason, d.detail, d.provider_id, d.attempts, d.settled_at, d.record, d.through;
 
--- name: unannounced
--- Outcomes that delivery.status has not been told, oldest first; left by a sender that died in between, or by none that
--- judged them: what was cancelled, and what was over when it came.
-select delivery_id, state, reason, detail, provider_id, attempts, settled_at, record, through,
-       coalesce(reason = 'canceled' or settled_at = created_at, false) as is_unjudged
-from open_deliveries
-where state <> 'waiting' and settled_at < now() - $1::interval
-order by settled_at
-limit $2;
+-- name: claim_unannounced
+-- Outcomes that delivery.status has not been told, those that ended first; left by a sender that died in between, or by
+-- none that judged them: what was cancelled, and what was over when it came. They are $3's to tell for $4, so that two
+-- senders that look at once do not tell the same.
+with chosen as (
+    select delivery_id from open_deliveries
+    where state <> 'waiting' and settled_at < now() - $1::interval and (lease_until is null or lease_until < now())
+    order by settled_at limit $2
+    for update skip locked
+)
+update open_deliveries d set lease_owner = $3, lease_until = now() + $4::interval
+from chosen where d.delivery_id = chosen.delivery_id
+returning d.delivery_id, d.state, d.reason, d.detail, d.provider_id, d.attempts, d.settled_at, d.record, d.through,
+          coalesce(d.reason = 'canceled' or d.settled_at = d.created_at, false) as is_unjudged;
 
 -- name: mark_announced
 -- delivery.status has acknowledged these ends, each named by when it was: they are over, and leave the queue. What was
@@ -465,6 +470,10 @@ select project_id, channel, destination, reason, kind from paused_destinations o
 
 -- name: release_leases
 -- Gives back what an earlier process of the same name held when it ended; it may have sent what it had no time to tell.
+with told as (
+    update open_deliveries set lease_owner = null, lease_until = null
+    where lease_owner = $1 and state <> 'waiting'
+)
 update open_deliveries set lease_owner = null, lease_until = null, possibly_accepted = true
 where lease_owner = $1 and state = 'waiting'
 returning delivery_id;

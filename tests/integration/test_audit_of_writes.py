@@ -546,7 +546,7 @@ ALONE_BY_MACHINES = {
         f"ledger.{name}": "deliveries as senders work on them"
         for name in (
             "claim_new", "claim_due", "settle", "settle_ended", "renew", "end_expired", "mark_announced",
-            "pause_destination", "release_leases",
+            "pause_destination", "release_leases", "claim_unannounced",
         )
     },
 }  # fmt: skip

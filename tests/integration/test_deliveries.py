@@ -80,7 +80,10 @@ async def test_failed_ones_are_sent_again_under_their_ids_with_a_schedule_that_b
     assert await due(ledger) == {}
     assert await carry_out(deliveries, "resend", by_detail, actor="me") == 3
     assert await due(ledger) == {"d0": 0, "d1": 0, "d2": 0}
-    assert await ledger.unannounced(settled_for=timedelta(), limit=10) == []
+    assert (
+        await ledger.claim_unannounced(owner="teller", lease=timedelta(minutes=1), settled_for=timedelta(), limit=10)
+        == []
+    )
     await settle(ledger, Settlement("d0", "sent", "HTTP 200"), failed("d1"), Settlement("d2", "waiting", "x", DAY))
     assert await states(ledger, 5) == {
         "d0": ("recovered", 2), "d1": ("failed", 2), "d2": ("waiting", 2), "d3": ("failed", 1), "d4": ("sent", 1),
@@ -254,7 +257,7 @@ async def test_waiting_ones_are_cancelled_and_told_but_not_those_under_way(pool:
     assert await carry_out(deliveries, "cancel", chosen(customer="c2"), actor="me") == 1
     assert await carry_out(deliveries, "cancel", of_the_distribution, actor="me") == 1
     assert await states(ledger, 3) == {"d0": ("waiting", 0), "d1": ("failed", 1), "d2": ("failed", 0)}
-    told = await ledger.unannounced(settled_for=timedelta(), limit=10)
+    told = await ledger.claim_unannounced(owner="teller", lease=timedelta(minutes=1), settled_for=timedelta(), limit=10)
     assert {(one.delivery_id, one.reason, one.detail) for one in told} == {
         (one, "canceled", "cancelled by me") for one in ("d1", "d2")
     }

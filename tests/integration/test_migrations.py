@@ -128,7 +128,12 @@ async def test_a_ledger_of_an_earlier_version_keeps_its_deliveries_and_sends_non
     leased = await ledger.claim_due(owner="s", lease=LEASE, limit=9, a_destination=9, take_over=False)
     assert {one.delivery_id: one.attempts for one in leased} == {"free": 0, "tried": 1}
     assert await ledger.renew(["leased"], owner="other", lease=LEASE) == {"leased"}
-    assert [one.delivery_id for one in await ledger.unannounced(settled_for=timedelta(), limit=9)] == [
+    assert [
+        one.delivery_id
+        for one in await ledger.claim_unannounced(
+            owner="teller", lease=timedelta(minutes=1), settled_for=timedelta(), limit=9
+        )
+    ] == [
         "untold",
         "undated",
     ]

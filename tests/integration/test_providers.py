@@ -297,6 +297,26 @@ async def test_what_expires_at_a_paused_endpoint_ends_is_told_once_and_is_not_se
         assert {row["reason"]: row["count"] for row in rows} == {None: 1, "expired": 40}
 
 
+async def test_many_that_were_cancelled_are_told_without_a_wait_between_them(
+    settings: Settings, pool: asyncpg.Pool, receiver: WebhookReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender_module, "_SWEEP_SECONDS", 5.0)
+    monkeypatch.setattr(outcomes_module, "_SWEEP", timedelta())
+    monkeypatch.setattr(outcomes_module, "_BATCH_SIZE", 2)
+    async with running(settings, pool) as run:
+        later = utc_now() + timedelta(days=1)
+        waiting = [msgspec.structs.replace(one, not_before=later) for one in webhooks(40, receiver.url)]
+        await run.take(waiting)
+        chosen = DeliveryFilter("shop", ids=tuple(one.delivery_id for one in waiting))
+        assert await carry_out(Deliveries(pool), "cancel", chosen, actor="me") == 40
+
+        async def are_told() -> bool:
+            return bool(await pool.fetchval("select count(*) = 40 from ended_deliveries where reason = 'canceled'"))
+
+        await until(are_told)  # two in five seconds would take more than the time there is
+        assert len(run.topic.told) == 40
+
+
 @pytest.mark.parametrize("minutes", [-10, 10])
 async def test_a_machine_whose_clock_jumps_is_refused_by_nobody(
     settings: Settings, pool: asyncpg.Pool, receiver: WebhookReceiver, minutes: int

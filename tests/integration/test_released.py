@@ -194,7 +194,9 @@ async def test_ends_that_were_not_announced_are(migrated: Migrated) -> None:
         row["delivery_id"] for row in migrated.rows("deliveries") if row["state"] != "waiting" and not row["announced"]
     }
     assert untold
-    ended = await ledger.unannounced(settled_for=timedelta(), limit=1000)
+    ended = await ledger.claim_unannounced(
+        owner="teller", lease=timedelta(minutes=1), settled_for=timedelta(), limit=1000
+    )
     assert {status_of(one, read_stored(one.record)).delivery_id for one in ended} == untold
 
 

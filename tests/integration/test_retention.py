@@ -123,7 +123,10 @@ async def test_ids_outlive_the_content_of_what_waited_for_long(pool: asyncpg.Poo
     await tidied(pool)
     assert await claim(ledger, "s", [msgspec.structs.replace(one, happened_at=now - PAST) for one in rows]) == set()
     assert await kept(pool) == {"d0": "sent", "d1": "waiting"}
-    assert await ledger.unannounced(settled_for=timedelta(), limit=9) == [], "nothing is said of them a second time"
+    assert (
+        await ledger.claim_unannounced(owner="teller", lease=timedelta(minutes=1), settled_for=timedelta(), limit=9)
+        == []
+    ), "nothing is said of them a second time"
 
 
 async def test_what_is_longer_ago_than_is_kept_is_expired_and_told_and_never_sent(pool: asyncpg.Pool) -> None:
@@ -131,7 +134,9 @@ async def test_what_is_longer_ago_than_is_kept_is_expired_and_told_and_never_sen
     ages = {"young": KEEP - DAY, "past": KEEP + DAY, "future": -KEEP}
     rows = [new(0, delivery_id=one, happened_at=now - age, repeats_until=now - age) for one, age in ages.items()]
     assert await claim(ledger, "s", rows) == {"young", "future"}
-    (told,) = await ledger.unannounced(settled_for=timedelta(), limit=9)
+    (told,) = await ledger.claim_unannounced(
+        owner="teller", lease=timedelta(minutes=1), settled_for=timedelta(), limit=9
+    )
     assert (told.delivery_id, told.state, told.reason, told.attempts) == ("past", "failed", "expired", 0)
     assert await claim(ledger, "s", rows) == set()
     await announce(ledger, "past")
@@ -300,7 +305,9 @@ async def test_a_tombstone_ends_what_waits_and_blanks_what_was_sent(stage: Stage
     kept = read_stored(rows["d3"]["record"])
     assert (kept.delivery_id, kept.customer, kept.event.type) == ("d3", Recipient(id="jo"), "customer.order.paid")
     await stage.pool.execute("update open_deliveries set settled_at = settled_at - interval '1 minute'")
-    told = await stage.ledger.unannounced(settled_for=timedelta(seconds=1), limit=10)
+    told = await stage.ledger.claim_unannounced(
+        owner="teller", lease=timedelta(minutes=1), settled_for=timedelta(seconds=1), limit=10
+    )
     assert {one.delivery_id: read_stored(one.record).customer.id for one in told} == dict.fromkeys(
         ["d1", "d2", "d3"], "jo"
     )

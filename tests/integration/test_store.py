@@ -61,7 +61,7 @@ async def due(ledger: Ledger, owner: str, **changes: Any) -> set[str]:
 
 async def announce(ledger: Ledger, *ids: str) -> None:
     """`delivery.status` has been told how these ended."""
-    ends = await ledger.unannounced(settled_for=timedelta(days=-1), limit=1000)
+    ends = await ledger.claim_unannounced(owner="teller", lease=timedelta(), settled_for=timedelta(days=-1), limit=1000)
     await ledger.mark_announced([(one.delivery_id, one.settled_at) for one in ends if one.delivery_id in ids])
 
 
@@ -152,7 +152,7 @@ async def test_what_was_accepted_counts_over_a_failure_that_came_first_whether_i
     assert {one.delivery_id: (one.state, one.attempts) for one in settled} == {
         "d1": ("sent", 1), "d2": ("sent", 1), "d3": ("recovered", 2),
     }  # fmt: skip
-    told = await ledger.unannounced(settled_for=timedelta(), limit=10)
+    told = await ledger.claim_unannounced(owner="teller", lease=timedelta(minutes=1), settled_for=timedelta(), limit=10)
     assert {(one.delivery_id, one.state, one.reason, one.provider_id, one.is_unjudged) for one in told} == {
         ("d1", "sent", None, "7", False), ("d2", "sent", None, "7", False), ("d3", "recovered", None, "7", False),
     }  # fmt: skip
@@ -167,7 +167,7 @@ async def test_what_no_sender_judged_is_known_until_it_is_told(pool: asyncpg.Poo
     assert await claim(ledger, "s", [new(1, happened_at=old), new(2), new(3, wait=LEASE)]) == {"d2"}
     await ledger.settle([settlement("d2", "failed", reason="expired")], owner="s")
     await deliveries.act("cancel", DeliveryFilter("shop", ids=("d3",)), "me", after="", limit=9)
-    told = await ledger.unannounced(settled_for=timedelta(), limit=10)
+    told = await ledger.claim_unannounced(owner="teller", lease=timedelta(minutes=1), settled_for=timedelta(), limit=10)
     assert {(one.delivery_id, one.reason, one.is_unjudged) for one in told} == {
         ("d1", "expired", True), ("d2", "expired", False), ("d3", "canceled", True),
     }  # fmt: skip
@@ -473,11 +473,38 @@ async def test_an_outcome_is_announced_until_it_is_acknowledged(pool: asyncpg.Po
     ledger = Ledger(pool)
     await claim(ledger, "s", [new(1)])
     await ledger.settle([settlement("d1")], owner="s")
-    assert await ledger.unannounced(settled_for=LEASE, limit=10) == []
+    assert await ledger.claim_unannounced(owner="teller", lease=timedelta(minutes=1), settled_for=LEASE, limit=10) == []
     await later(pool, LEASE)
-    assert [one.delivery_id for one in await ledger.unannounced(settled_for=LEASE, limit=10)] == ["d1"]
+    assert [
+        one.delivery_id
+        for one in await ledger.claim_unannounced(
+            owner="teller", lease=timedelta(minutes=1), settled_for=LEASE, limit=10
+        )
+    ] == ["d1"]
     await announce(ledger, "d1")
-    assert await ledger.unannounced(settled_for=LEASE, limit=10) == []
+    assert await ledger.claim_unannounced(owner="teller", lease=timedelta(minutes=1), settled_for=LEASE, limit=10) == []
+
+
+async def test_two_senders_that_look_at_once_do_not_tell_the_same_end(pool: asyncpg.Pool) -> None:
+    ledger = Ledger(pool)
+    await claim(ledger, "s", [new(number) for number in range(1, 41)])
+    await ledger.settle([settlement(f"d{number}") for number in range(1, 41)], owner="s")
+    await later(pool, LEASE)
+
+    async def sweep(owner: str) -> list[str]:
+        ends = await ledger.claim_unannounced(owner=owner, lease=LEASE, settled_for=LEASE, limit=15)
+        return [one.delivery_id for one in ends]
+
+    told = [one for ends in await asyncio.gather(*map(sweep, ("a", "b", "c"))) for one in ends]
+    assert len(told) == len(set(told)) == 40
+    assert await sweep("a") == [], "they are being told"
+    await ledger.release_leases("a")
+    again = await sweep("b")
+    assert len(again) in (10, 15) and set(again) <= set(told), "one that has ended has told nothing"
+    await later(pool, LEASE + timedelta(seconds=1))
+    assert len(await sweep("d")) == 15, "nor has one that does not come back"
+    await announce(ledger, *told)
+    assert await sweep("d") == []
 
 
 async def test_a_late_acknowledgement_of_an_earlier_end_hides_no_later_one(pool: asyncpg.Pool) -> None:
@@ -490,7 +517,9 @@ async def test_a_late_acknowledgement_of_an_earlier_end_hides_no_later_one(pool:
     await ledger.settle([settlement("d1")], owner="s")
     assert failed.settled_at is not None
     await ledger.mark_announced([("d1", failed.settled_at)])
-    (untold,) = await ledger.unannounced(settled_for=timedelta(days=-1), limit=10)
+    (untold,) = await ledger.claim_unannounced(
+        owner="teller", lease=timedelta(minutes=1), settled_for=timedelta(days=-1), limit=10
+    )
     assert untold.state == "recovered"
 
 

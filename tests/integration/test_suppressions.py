@@ -188,7 +188,9 @@ async def test_a_claim_stops_what_is_suppressed_and_nothing_else(
         return
     ended = Settlement("d2", "failed", row.stop.detail if row.stop else "", reason="suppressed", tried=False)
     await ledger.settle([ended], owner="s")
-    ends = await ledger.unannounced(settled_for=timedelta(days=-1), limit=10)
+    ends = await ledger.claim_unannounced(
+        owner="teller", lease=timedelta(minutes=1), settled_for=timedelta(days=-1), limit=10
+    )
     assert {(one.reason, one.attempts, one.detail[: len(stops)]) for one in ends} == {("suppressed", 0, stops)}
 
 
@@ -266,7 +268,9 @@ async def test_a_claim_stops_what_a_sandbox_does_not_list(
         for number, project in enumerate(("stage", "closed", "shop"))
     ]
     assert await claim(ledger, "s", rows) == ({"d0", "d2"} if passes else {"d2"})
-    ends = await ledger.unannounced(settled_for=timedelta(days=-1), limit=10)
+    ends = await ledger.claim_unannounced(
+        owner="teller", lease=timedelta(minutes=1), settled_for=timedelta(days=-1), limit=10
+    )
     assert {one.reason for one in ends} == {"suppressed"}
     assert all("sandbox" in one.detail for one in ends)
     await Projects(pool).save([(replace(stage, version=2, sandbox=None), "")], applied_by="ann", now=NOW)

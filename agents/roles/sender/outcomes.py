@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -38,7 +39,8 @@ _KNOWN_AGAIN: frozenset[ChannelName] = frozenset(name for name, one in CHANNEL_T
 """Channels whose receivers know a message again; of others nothing that was accepted stays unwritten for longer."""
 MOST_UNSETTLED = 200
 """Ends that the ledger has not taken yet, before nothing else leaves: a crash sends those that were accepted again."""
-_SWEEP = timedelta(seconds=15)
+_SWEEP, _TELLING = timedelta(seconds=15), timedelta(minutes=3)
+"""How long an end is left to whoever settled it, and how long to whoever swept it: longer than the broker is tried."""
 
 
 class Outcomes:
@@ -179,13 +181,14 @@ class Outcomes:
         await self._announce_all(ended)
         return len(ended) == _BATCH_SIZE
 
-    async def sweep(self) -> int:
-        """Announce what an earlier process settled but did not live to tell; how many."""
-        left = await retry_until_available(
-            lambda: self._ledger.unannounced(settled_for=_SWEEP, limit=_BATCH_SIZE), what="Postgres"
+    async def sweep(self) -> bool:
+        """Announce untold ends, of a process that died and those without an attempt; whether more are left."""
+        claim = partial(
+            self._ledger.claim_unannounced, owner=self._owner, lease=_TELLING, settled_for=_SWEEP, limit=_BATCH_SIZE
         )
+        left = await retry_until_available(claim, what="Postgres")
         await self._announce_all(left)
-        return len(left)
+        return len(left) == _BATCH_SIZE
 
     async def _announce_all(self, outcomes: list[UnannouncedOutcome]) -> None:
         for ended in outcomes:

@@ -169,14 +169,15 @@ class Sender:
                 group.create_task(loop)
 
     async def _announce_loop(self) -> None:
-        swept, is_more_expired = 0.0, False
+        swept, is_more_expired, is_more_untold = 0.0, False, False
         while True:
             await self._outcomes.mark_announced()
             has_to_sweep = time.monotonic() - swept > _SWEEP_SECONDS
             if has_to_sweep or is_more_expired:
                 is_more_expired = await self._outcomes.end_expired()
+            if has_to_sweep or is_more_untold:
+                is_more_untold = await self._outcomes.sweep()
             if has_to_sweep:
-                await self._outcomes.sweep()
                 swept = time.monotonic()
             await asyncio.sleep(0.1)
 

@@ -68,7 +68,7 @@ class Left:
         ended = UnannouncedOutcome("dlv_0", "failed", None, "", None, 1, datetime(2026, 1, 1, tzinfo=UTC), b"")
         self.ends = [ended, msgspec.structs.replace(ended, delivery_id="dlv_1", record=b"good")]
 
-    async def unannounced(self, **_: Any) -> list[UnannouncedOutcome]:
+    async def claim_unannounced(self, **_: Any) -> list[UnannouncedOutcome]:
         return self.ends
 
 
@@ -82,7 +82,7 @@ async def test_a_record_that_cannot_be_read_keeps_no_other_end_from_being_told()
     outcomes = Outcomes(
         ledger, told, "t", codec, read, Accepted(None), owner="o", default_project="shop", on_refused=nothing
     )
-    assert await outcomes.sweep() == 2
+    assert not await outcomes.sweep(), "no more are left"
     assert (len(writes.outputs), outcomes._announced) == (1, [("dlv_0", ledger.ends[0].settled_at)])
 
 

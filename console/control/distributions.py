@@ -234,7 +234,12 @@ async def changed_since(pool: asyncpg.Pool, after: Distribution, number: int) ->
     """
     found = await Control(pool).versions(after.project_id, after.id, number + 1, 1)
     before = next((one.definition for one in found if one.version == number), None)
-    return () if before is None else differences(before, after, _WORDINGS)
+    return () if before is None else changes_between(before, after)
+
+
+def changes_between(before: Distribution, after: Distribution) -> tuple[str, ...]:
+    """The difference between two versions, a line a field."""
+    return differences(before, after, _WORDINGS)
 
 
 def announcer(wire: Wire) -> Announce:

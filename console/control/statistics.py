@@ -67,7 +67,7 @@ def read_question(project: ProjectContext, given: Mapping[str, Any], now: dateti
         raise BadQuestion(
             f"{bucket} is for {longest} at most; ask for a shorter range, or by another of hour, day", "by"
         )
-    chosen = CountFilter(project.project_id, _whole_minute(since), _whole_minute(until, up=True), **named)
+    chosen = CountFilter(project.project_id, whole_minute(since), whole_minute(until, up=True), **named)
     return Question(chosen, dimensions, bucket, str(project.zone))
 
 
@@ -83,7 +83,7 @@ def _read_by(by: Sequence[str]) -> tuple[frozenset[Dimension], Bucket | None]:
     return dimensions, buckets[0] if buckets else None
 
 
-def _whole_minute(moment: datetime, *, up: bool = False) -> datetime:
+def whole_minute(moment: datetime, *, up: bool = False) -> datetime:
     """The minute that a moment is in; `up`: the first one that is not before it."""
     floor = moment.astimezone(UTC).replace(second=0, microsecond=0)
     return floor + _MINUTE if up and floor < moment else floor
@@ -93,7 +93,7 @@ async def numbers_of(
     pool: asyncpg.Pool, project_id: str, distributions: Sequence[str], since: datetime, until: datetime
 ) -> tuple[list[Count], list[Count]]:
     """Decisions, and ends and reports of deliveries, of some distributions by outcome. Raises TryLater."""
-    chosen = CountFilter(project_id, _whole_minute(since), _whole_minute(until, up=True), among=tuple(distributions))
+    chosen = CountFilter(project_id, whole_minute(since), whole_minute(until, up=True), among=tuple(distributions))
     by: tuple[Dimension, ...] = ("distribution",)
     return await counts(pool, "decisions", chosen, by), await counts(pool, "statuses", chosen, by)
 

@@ -15,7 +15,7 @@ from console.control.left_with_us import choice_words
 from console.control.timelines import CustomerTimeline, timeline
 from console.web.pages import respond
 from console.web.project_pages import CustomerPage, Letter, LetterStep, ShownHold, ShownSegment
-from console.web.projects import ProjectRoute, ProjectVisit, base_of
+from console.web.projects import ProjectRoute, ProjectVisit, base_of, distribution_path, message_path
 from console.web.reasons import sentence
 from console.web.tables import address
 from console.web.words import exact, inert
@@ -69,8 +69,9 @@ def letters(mine: ProjectVisit, story: Story) -> list[Letter]:
     found = [_letter(mine, one, deliveries, ends) for one in together.values()]
     found.reverse()
     rest = [
-        Letter(one.created_at, "a delivery", one.event_id, one.distribution_id, one.distribution_version, (),
-               _of_delivery(one))
+        Letter(one.created_at, "a delivery", one.event_id, one.distribution_id,
+               distribution_path(mine.project_id, one.distribution_id), one.distribution_version, (),
+               _of_delivery(mine, one))
         for one in deliveries.values()
     ]  # fmt: skip
     return found + rest
@@ -87,30 +88,33 @@ def _letter(
     for one in decisions:
         steps.append(_of_decision(mine, one))
         delivery = deliveries.pop(one.delivery_id or "", None)
-        steps += _of_delivery(delivery) if delivery else ()
+        steps += _of_delivery(mine, delivery) if delivery else ()
         steps += (
             LetterStep(end.at, end.outcome, _joined(sentence(end.reason), end.detail))
             for end in ends.pop(one.delivery_id or "", ())
         )
     event, rule = first.event, first.distribution
-    return Letter(event.created_at, event.type, event.id, rule.id, rule.version, first.checks, steps)
+    path = distribution_path(mine.project_id, rule.id)
+    return Letter(event.created_at, event.type, event.id, rule.id, path, rule.version, first.checks, steps)
 
 
 def _of_decision(mine: ProjectVisit, one: Decision) -> LetterStep:
     channel = one.channel or "all channels"
     arm = f", arm {one.arm}" if one.arm else ""
     if one.outcome == "emitted":
-        return LetterStep(one.decided_at, "decided", f"{channel}{arm}: to be sent", one.delivery_id)
+        path = message_path(mine.project_id, one.delivery_id, one.event.id) if one.delivery_id else None
+        return LetterStep(one.decided_at, "decided", f"{channel}{arm}: to be sent", one.delivery_id, path)
     until = f" until {exact(one.until, mine.context.zone)}" if one.until else ""
     word = "held" if one.outcome == "deferred" else one.outcome
     return LetterStep(one.decided_at, word, f"{channel}{arm}{until}: {_joined(sentence(one.reason), one.detail)}")
 
 
-def _of_delivery(one: DeliveryStory) -> list[LetterStep]:
+def _of_delivery(mine: ProjectVisit, one: DeliveryStory) -> list[LetterStep]:
     """The attempts, what people did and what was reported, in order; and where it stands, if no attempt says so."""
+    path = message_path(mine.project_id, one.delivery_id)
     steps = [
         LetterStep(made.at, made.outcome, f"{one.channel}, {one.destination}: {made.detail} "
-                   f"(attempt {made.number}, {made.duration_ms} ms)", one.delivery_id)
+                   f"(attempt {made.number}, {made.duration_ms} ms)", one.delivery_id, path)
         for made in one.attempts_made
     ]  # fmt: skip
     steps += (LetterStep(done.at, done.action, f"by {done.actor}") for done in one.actions)

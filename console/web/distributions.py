@@ -14,10 +14,11 @@ from console.control import distributions
 from console.control.statistics import numbers_of
 from console.web.pages import FieldProblem, respond
 from console.web.project_pages import DistributionRow, DistributionsPage
-from console.web.projects import ProjectRoute, ProjectVisit, base_of
+from console.web.projects import ProjectRoute, ProjectVisit, base_of, distribution_path
+from console.web.summary import trigger_words
 from console.web.tables import address, csv_file, json_file
 from schemas.closed import DistributionStatus, members
-from schemas.distribution import Distribution, TriggerRef
+from schemas.distribution import Distribution
 from schemas.formats.cursors import parse_cursor, write_cursor
 from schemas.names import ROUGHLY_LIKE, did_you_mean
 
@@ -78,12 +79,6 @@ async def list_as_csv(mine: ProjectVisit) -> web.Response:
     return csv_file("distributions", _COLUMNS, ([row[name] for name in _COLUMNS] for row in cells))
 
 
-def trigger_words(trigger: TriggerRef) -> str:
-    """The events that start it, as people write them: a type, and what they have to be about."""
-    about = [one for one in (trigger.segment, trigger.campaign, trigger.event_schema, trigger.tier) if one]
-    return f"{trigger.event} ({', '.join(about)})" if about else trigger.event
-
-
 def _read(mine: ProjectVisit) -> _Asked:
     """The parameters, and what is wrong with them."""
     text, status, problems = mine.query.get("q", "").strip(), mine.query.get("status", ""), list[FieldProblem]()
@@ -139,6 +134,7 @@ async def _counted(mine: ProjectVisit, page: Sequence[Distribution]) -> list[Dis
             channels=list(dict.fromkeys(plan.channel for _, plan in one.plans())),
             sent=numbers[one.id, "sent"] + numbers[one.id, "recovered"], held=numbers[one.id, "deferred"],
             skipped=numbers[one.id, "skipped"], failed=numbers[one.id, "failed"], changed_at=one.updated_at,
+            path=distribution_path(mine.project_id, one.id),
         )
         for one in page
     ]  # fmt: skip

@@ -10,6 +10,7 @@ from console.control import sign_in, user_links
 from console.control.sign_in import SignInRefused
 from console.control.user_links import Welcome
 from console.control.users import NewUser
+from console.web.next_page import next_page_of
 from console.web.pages import FieldProblem, SignInPage, WelcomePage, respond, see
 from console.web.visit import Visit
 from schemas.errors import Problem
@@ -22,32 +23,36 @@ _LABELS = {"email": "E-mail address", "display_name": "Name", "password": "Passw
 
 async def ask(visit: Visit) -> web.Response:
     """The form; who is signed in already goes on."""
-    return see("/") if visit.who is not None else respond(sign_in_page(visit))
+    page = next_page_of(visit.request.query.get("next"))
+    return see(page) if visit.who is not None else respond(sign_in_page(visit, next_page=page))
 
 
 async def enter(visit: Visit) -> web.Response:
     """Sign in. Whatever is wrong is said in one way."""
     form = await visit.form()
     email, password = form.get("email", "").strip(), form.get("password", "")  # of which blanks may be a part
+    next_page = next_page_of(form.get("next"))
     missing = [
         FieldProblem(name, f"{label}: must not be empty")
         for name, label, given in (("email", "E-mail address", email), ("password", "Password", password))
         if not given
     ]
     if missing:
-        return respond(sign_in_page(visit, email, missing), 422)
+        return respond(sign_in_page(visit, email, missing, next_page), 422)
     try:
         token = await sign_in.sign_in(visit.door, email, password, visit.comer, visit.random)
     except SignInRefused:
-        return respond(sign_in_page(visit, email, [FieldProblem("password", _WRONG)]), 422)
+        return respond(sign_in_page(visit, email, [FieldProblem("password", _WRONG)], next_page), 422)
     except MustWait as error:
-        return _must_wait(sign_in_page(visit, email, [FieldProblem("password", _said(error))]), error)
-    return await visit.enter(token)
+        return _must_wait(sign_in_page(visit, email, [FieldProblem("password", _said(error))], next_page), error)
+    return await visit.enter(token, next_page)
 
 
-def sign_in_page(visit: Visit, email: str = "", problems: Sequence[FieldProblem] = ()) -> SignInPage:
-    """The form, with the other way in where there is one."""
-    return SignInPage(email=email, problems=problems, provider=visit.provider)
+def sign_in_page(
+    visit: Visit, email: str = "", problems: Sequence[FieldProblem] = (), next_page: str = "/"
+) -> SignInPage:
+    """The form, with the other way in where there is one, and the page to go on to."""
+    return SignInPage(email=email, problems=problems, provider=visit.provider, next_page=next_page)
 
 
 async def welcome(visit: Visit) -> web.Response:

@@ -73,12 +73,13 @@ class MessagePage(Page):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignInPage(Page):
-    """The address and the password."""
+    """The address and the password; `next_page` is where one goes on to."""
 
     template: ClassVar[str] = "sign_in.html"
     title: str = "Sign in"
     email: str = ""
     provider: str = ""
+    next_page: str = "/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import ClassVar
 
+from console.control.distribution_versions import DiffLine
 from console.web.pages import Page
 from schemas.access import Permission
 from schemas.decision import Check
 
 NAVIGATION: tuple[tuple[str, str, Permission], ...] = (
     ("/distributions", "Distributions", "distributions:read"),
+    ("/messages", "Messages", "deliveries:read"),
     ("/customers", "Customers", "customers:read"),
 )
 """The column of a project: below its address, the text, and the permission of the page."""
@@ -51,6 +53,7 @@ class DistributionRow:
     skipped: int
     failed: int
     changed_at: datetime
+    path: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,12 +75,16 @@ class DistributionsPage(ProjectPage):
 
 @dataclass(frozen=True, slots=True)
 class LetterStep:
-    """Something that happened, in one word and in a sentence; `delivery` is the message that it is about."""
+    """Something that happened, in one word and in a sentence; `delivery` is the message that it is about.
+
+    `path` is the address of that message.
+    """
 
     at: datetime
     word: str
     text: str
     delivery: str | None = None
+    path: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +95,7 @@ class Letter:
     event_type: str
     event_id: str
     distribution: str
+    path: str
     version: int
     checks: Sequence[Check]
     steps: Sequence[LetterStep]
@@ -128,4 +136,180 @@ class CustomerPage(ProjectPage):
     missing: str | None = None
 
 
-PROJECT_PAGES: tuple[type[ProjectPage], ...] = (ProjectMessagePage, DistributionsPage, CustomerPage)
+@dataclass(frozen=True, slots=True)
+class ShownStep:
+    """A step of a funnel: the messages that came so far, and in words what they are a share of, and what changed.
+
+    `width` is that of its bar, in hundredths of the widest one.
+    """
+
+    name: str
+    text: str
+    records: int
+    before: int
+    share: str
+    change: str
+    width: float
+    path: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShownReason:
+    """Messages that did not come so far, and why; `path` is their list."""
+
+    word: str
+    text: str
+    records: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownVersion:
+    """A version in the list; `path` shows what it changed."""
+
+    version: int
+    status: str
+    applied_by: str
+    applied_at: datetime
+    path: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShownChange:
+    """The change of a version, in sentences and in lines; `lines` is None where there are too many to compare."""
+
+    version: int
+    before: int | None
+    sentences: Sequence[str]
+    lines: Sequence[DiffLine] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of several addresses of a page."""
+
+    text: str
+    path: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DistributionPage(ProjectPage):
+    """One distribution: what it does, how far its messages came in a range of time, and its versions.
+
+    `yaml` is that of the version which `change` is about. `path` is without parameters, one of which is the id where
+    `names_id` says so.
+    """
+
+    template: ClassVar[str] = "distribution.html"
+    path: str
+    names_id: bool
+    distribution: str
+    status: str
+    version: int
+    applied_by: str
+    applied_at: datetime
+    sentences: Sequence[str]
+    periods: Sequence[Choice]
+    since: str
+    until: str
+    range_since: datetime
+    range_until: datetime
+    steps: Sequence[ShownStep]
+    reasons: Sequence[ShownReason]
+    versions: Sequence[ShownVersion]
+    older: str | None
+    change: ShownChange
+    yaml: str
+    missing: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRow:
+    """A message in a list, or one that did not come about: then it has neither an id nor an address."""
+
+    at: datetime
+    word: str
+    text: str
+    distribution: str
+    distribution_path: str
+    customer: str
+    customer_path: str
+    delivery: str | None
+    path: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessagesPage(ProjectPage):
+    """Messages of a project; `next` is the address of the next page."""
+
+    template: ClassVar[str] = "messages.html"
+    title: str = "Messages"
+    rows: Sequence[MessageRow]
+    distribution: str
+    outcome: str
+    reason: str
+    since: str
+    until: str
+    outcomes: Sequence[tuple[str, str]]
+    reasons: Sequence[tuple[str, str]]
+    caption: str
+    is_first: bool
+    next: str | None
+    first: str
+    missing: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChainLink:
+    """One of the ids that lead from an event to its message at a provider; without `id` it is not known."""
+
+    name: str
+    id: str | None
+    text: str
+    path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShownAttempt:
+    """An attempt at a message."""
+
+    number: int
+    at: datetime
+    outcome: str
+    text: str
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShownContent:
+    """What a message says, by the names of its parts; or `failure`, why it cannot be made once more."""
+
+    template: str | None
+    version: int | None
+    facts: Sequence[tuple[str, str]]
+    failure: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentMessagePage(ProjectPage):
+    """One message; `content` is None where it is not shown, which `content_note` explains then."""
+
+    template: ClassVar[str] = "sent_message.html"
+    title: str = "Message"
+    delivery: str
+    word: str
+    text: str
+    sentences: Sequence[str]
+    chain: Sequence[ChainLink]
+    attempts: Sequence[ShownAttempt]
+    letters: Sequence[Letter]
+    content: ShownContent | None
+    content_note: str
+    missing: str | None
+
+
+PROJECT_PAGES: tuple[type[ProjectPage], ...] = (
+    ProjectMessagePage, DistributionsPage, DistributionPage, CustomerPage, MessagesPage, SentMessagePage,
+)  # fmt: skip

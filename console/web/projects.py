@@ -68,6 +68,13 @@ class ProjectVisit:
         """The parameters of the address; of one that is given twice the first."""
         return self.visit.request.query
 
+    def text(self, name: str) -> str:
+        """A part of the path, or a parameter; empty where it is not there. Raises BadQuestion."""
+        found = self.visit.request.match_info.get(name) or self.query.get(name, "")
+        if "\0" in found:
+            raise BadQuestion("must not contain U+0000", name)
+        return found
+
     @property
     def frame(self) -> Frame:
         """Whatever stands around a page."""
@@ -159,6 +166,24 @@ class Projects:
 def base_of(project_id: str) -> str:
     """The address that the pages of a project stand below."""
     return f"/p/{quote(project_id, safe='')}"
+
+
+def distribution_path(project_id: str, distribution: str) -> str:
+    """The address of a distribution's page. Browsers take away a part of a path that is of dots."""
+    if distribution.strip("."):
+        return f"{base_of(project_id)}/distributions/{quote(distribution, safe='')}"
+    return f"{base_of(project_id)}/distribution?id={distribution}"
+
+
+def customer_path(project_id: str, customer: str) -> str:
+    """The address of a customer's page."""
+    return f"{base_of(project_id)}/customers?id={quote(customer, safe='')}"
+
+
+def message_path(project_id: str, delivery: str, event: str | None = None) -> str:
+    """The address of a message's page; the event finds it while no sender has taken it."""
+    of = f"?event={quote(event, safe='')}" if event else ""
+    return f"{base_of(project_id)}/messages/{quote(delivery, safe='')}{of}"
 
 
 def message(mine: ProjectVisit, title: str, text: str, status: int) -> web.Response:

@@ -21,8 +21,9 @@ from console.control.passwords import Passwords
 from console.control.sessions import sessions_by
 from console.control.sign_in import Door, SignInRefused, agent_of
 from console.control.users import Random
-from console.web import account, customers, distributions, entrance, single_sign_on
+from console.web import account, customers, distribution, distributions, entrance, messages, single_sign_on
 from console.web.guard import TokenCookie, is_forged
+from console.web.next_page import sign_in_for
 from console.web.pages import STYLE_PATH, MessagePage, respond, see, show_style
 from console.web.projects import ProjectRoute, Projects
 from console.web.visit import Visit
@@ -38,6 +39,9 @@ from store.users import Users
 
 log = structlog.get_logger()
 
+PROJECT_ROUTES: tuple[ProjectRoute, ...] = (
+    *distributions.ROUTES, *distribution.ROUTES, *messages.ROUTES, *customers.ROUTES,
+)  # fmt: skip
 HANDLE_SECONDS = 30.0
 _RETRY_AFTER = "5"
 Answer = Callable[[Visit], Awaitable[web.Response]]
@@ -80,7 +84,7 @@ class WebServer:
             web.post("/sessions", self._page(account.end_sessions)),
             web.post("/sign-out", self._page(account.sign_out)),
             web.get(STYLE_PATH, show_style),
-            *(self._of_project(one) for one in (*distributions.ROUTES, *customers.ROUTES)),
+            *(self._of_project(one) for one in PROJECT_ROUTES),
         ]
 
     def _of_project(self, route: ProjectRoute) -> web.RouteDef:
@@ -122,7 +126,7 @@ class WebServer:
         token = self._cookie.read(request)
         who = await sessions.check(token) if token else None
         if who is None and not is_open:
-            return see("/sign-in")
+            return see(sign_in_for(request.path_qs) if request.method == "GET" else "/sign-in")
         forwarded = request.headers.getall("x-forwarded-for", [])
         address = address_behind(request.remote or "", forwarded, web_settings.proxies)
         comer = Comer(network_of(address), agent_of(request.headers.get("user-agent", "")))

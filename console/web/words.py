@@ -13,6 +13,10 @@ from schemas.formats.durations import format_duration
 _UNITS = (86_400, 3600, 60, 1)
 _LONG_AGO = 90 * 86_400
 """Seconds; of what is older the date alone is of use."""
+_LITTLE = 0.1
+"""Hundredths that are not rounded away."""
+_MANIFOLD = 1000
+"""Hundredths of a change that say less than the number before."""
 _HIDDEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\U000e0000-\U000e007f]"
@@ -50,6 +54,30 @@ def as_sentence(said: str) -> str:
 def number(value: float) -> str:
     """A number with its thousands apart."""
     return f"{value:,}"
+
+
+def share(value: float | None) -> str:
+    """A share of one in hundredths, in as many places as tell it from none and from all; empty for none at all."""
+    if value is None:
+        return ""
+    hundredths = value * 100
+    if 0 < hundredths < _LITTLE:
+        return f"under {_LITTLE} %"
+    if 100 - _LITTLE < hundredths < 100:
+        return f"over {100 - _LITTLE} %"
+    return f"{hundredths:.1f} %".replace(".0 %", " %")
+
+
+def change(now: int, before: int) -> str:
+    """The change of a number against one before it: `+12 %`, or both where a share would say nothing."""
+    if now == before:
+        return "as before"
+    if not before:
+        return "none before"
+    by = (now - before) / before * 100
+    if abs(by) > _MANIFOLD:
+        return f"{number(before)} before"
+    return f"{'+' if by > 0 else '-'}{max(1, round(abs(by)))} %"
 
 
 def segment(text: str) -> str:

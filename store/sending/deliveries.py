@@ -123,7 +123,7 @@ class Deliveries:
         return await self._fetch(self._sql["actions_of"], delivery_ids)
 
     async def shown(self, project_id: str, delivery_id: str) -> bytes | None:
-        """The record of an e-mail that may still be shown; None where its content is gone, or its customer."""
+        """The record of a delivery that may still be shown; None where its content is gone, or its customer."""
         rows = await self._fetch(self._sql["shown"], project_id, delivery_id)
         return rows[0]["record"] if rows else None
 

@@ -205,8 +205,8 @@ from deliveries d cross join lateral unnest(d.actions) as a
 where d.delivery_id = any($1::text[]) order by a.at;
 
 -- name: shown
--- The record of an e-mail whose content, and whose customer, is still there.
+-- The record of a delivery whose content, and whose customer, is still there.
 select record from deliveries d
-where project_id = $1 and delivery_id = $2 and channel = 'email' and not erased and record <> ''
+where project_id = $1 and delivery_id = $2 and not erased and record <> ''
   and not exists (select from erased_customers e
                   where e.project_id = d.project_id and e.customer_id = d.customer_id and e.erased_at >= d.arrived_at);

@@ -181,7 +181,7 @@ def preview(
     rule, zone = candidate.distribution, rendering.zone
     one = unguarded(candidate, event, profile, zone, now)
     skipped = [decision for decision in one.decisions if decision.outcome == "skipped"]
-    made = [_rendered(rendering, _as_decided(delivery, rule), candidate.templates, now) for delivery in one.deliveries]
+    made = [rendered(rendering, _as_decided(delivery, rule), candidate.templates, now) for delivery in one.deliveries]
     unreached = [
         Preview(decision.channel, "", failure=_why(decision))
         for decision in skipped
@@ -295,9 +295,10 @@ def _as_decided(delivery: Delivery, distribution: Distribution) -> Delivery:
     return msgspec.structs.replace(delivery, category=distribution.consent)
 
 
-def _rendered(
+def rendered(
     rendering: Rendering, delivery: Delivery, templates: Mapping[str, StoredTemplate], now: datetime
 ) -> Preview:
+    """One message as the sender renders it, or the reason why it cannot."""
     channel = delivery.channel
     template = templates.get(delivery.template.digest) if delivery.template else None
     try:

@@ -57,7 +57,7 @@ def frame() -> Any:
 def row(**changes: Any) -> DistributionRow:
     given: dict[str, Any] = {
         "id": EVIL, "name": EVIL, "status": "LIVE", "trigger": EVIL, "channels": ["email"], "sent": 1234, "held": 1,
-        "skipped": 2, "failed": 3, "changed_at": NOW,
+        "skipped": 2, "failed": 3, "changed_at": NOW, "path": "/p/shop/distributions/x",
     }  # fmt: skip
     return DistributionRow(**(given | changes))
 

@@ -1,0 +1,140 @@
+"""The way of a distribution's messages through a range of time: from what matched to what was redeemed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+import asyncpg
+
+from console.control.context import ProjectContext
+from console.control.moments import range_until_now
+from console.control.statistics import whole_minute
+from schemas.errors import BadQuestion
+from store.read_models.counts import Count, CountFilter, counts
+from store.read_models.results import ResultFilter, redemptions
+
+DEFAULT_SINCE = "7d"
+_LONGEST = timedelta(days=400)
+_MOST = 1000
+"""Redemptions apart by arm and currency: nobody has so many."""
+
+StepName = Literal["matched", "decided", "sent", "delivered", "opened", "clicked", "redeemed"]
+_ENDED: Mapping[StepName, tuple[str, ...]] = {
+    "sent": ("sent", "recovered"), "delivered": ("delivered",), "opened": ("opened",), "clicked": ("clicked",),
+}  # fmt: skip
+_BASES: Mapping[StepName, StepName] = {
+    "decided": "matched", "sent": "decided", "delivered": "sent", "opened": "sent", "clicked": "sent",
+    "redeemed": "sent",
+}  # fmt: skip
+"""Of each step the one that it is a share of: not the step before, where others tell that one, or nobody does."""
+_NOT_SENT = ("failed", "suppressed", "expired", "canceled", "bounced", "complained")
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A range of time, and the one of the same length before it."""
+
+    since: datetime
+    until: datetime
+
+    @property
+    def before(self) -> Range:
+        """The range of the same length that ends where this one begins."""
+        return Range(self.since - (self.until - self.since), self.since)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Messages that came so far, in the range and in the one before it; `base` is the step that they are a share of."""
+
+    name: StepName
+    records: int
+    before: int
+    base: StepName | None
+
+    def share(self, steps: Sequence[Step]) -> float | None:
+        """The share of its base; None where that is 0, or where more came so far, as on the edge of a range."""
+        of = next((one.records for one in steps if one.name == self.base), 0)
+        return self.records / of if of > 0 and self.records <= of else None
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonCount:
+    """Messages of which the same became for the same reason; `reason` is empty where the product gave none."""
+
+    outcome: str
+    reason: str
+    records: int
+
+
+@dataclass(frozen=True, slots=True)
+class Funnel:
+    """The steps of a distribution's messages, and why others did not come so far, the most frequent first."""
+
+    steps: tuple[Step, ...]
+    reasons: tuple[ReasonCount, ...]
+
+
+def read_range(project: ProjectContext, given: Mapping[str, Any], now: datetime) -> Range:
+    """The range of `since` and `until` as somebody wrote them, in whole minutes. Raises BadQuestion."""
+    since, until = range_until_now(given, DEFAULT_SINCE, now, project.zone)
+    if until - since > _LONGEST:
+        raise BadQuestion(f"must be at most {_LONGEST.days} days before until", "since")
+    return Range(whole_minute(since), whole_minute(until, up=True))
+
+
+async def funnel(pool: asyncpg.Pool, project_id: str, distribution: str, asked: Range) -> Funnel:
+    """The numbers of a distribution, of events of a range. Raises TryLater.
+
+    A decision that was put off is not counted beside the one that was made at last. What is redeemed is so of
+    purchases within the range.
+    """
+    decided, ended, redeemed = await _numbers(pool, project_id, distribution, asked)
+    before = _steps(*await _numbers(pool, project_id, distribution, asked.before))
+    steps = _steps(decided, ended, redeemed)
+    return Funnel(
+        tuple(Step(name, records, before[name], _BASES.get(name)) for name, records in steps.items()),
+        _reasons(decided, ended),
+    )
+
+
+async def _numbers(
+    pool: asyncpg.Pool, project_id: str, distribution: str, asked: Range
+) -> tuple[list[Count], list[Count], int]:
+    """Decisions, ends and reports by their reason; and how many redemptions were not taken back."""
+    chosen = CountFilter(project_id, asked.since, asked.until, distribution)
+    bought = ResultFilter(project_id, asked.since, asked.until, distribution)
+    redeemed = await redemptions(pool, bought, most=_MOST)
+    return (
+        await counts(pool, "decisions", chosen, ("reason",)),
+        await counts(pool, "statuses", chosen, ("reason",)),
+        sum(one.redemptions - one.taken_back for one in redeemed),
+    )
+
+
+def _steps(decided: Iterable[Count], ended: Iterable[Count], redeemed: int) -> dict[StepName, int]:
+    decisions, ends = _by_outcome(decided), _by_outcome(ended)
+    return {
+        "matched": decisions["emitted"] + decisions["skipped"],
+        "decided": decisions["emitted"],
+        **{name: sum(ends[one] for one in outcomes) for name, outcomes in _ENDED.items()},
+        "redeemed": redeemed,
+    }
+
+
+def _by_outcome(counted: Iterable[Count]) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for one in counted:
+        found[one.outcome] += one.records
+    return found
+
+
+def _reasons(decided: Iterable[Count], ended: Iterable[Count]) -> tuple[ReasonCount, ...]:
+    chosen = [one for one in decided if one.outcome in ("skipped", "deferred")]
+    chosen += [one for one in ended if one.outcome in _NOT_SENT]
+    found = [ReasonCount(one.outcome, one.reason or "", one.records) for one in chosen]
+    return tuple(sorted(found, key=lambda one: (-one.records, one.outcome, one.reason)))

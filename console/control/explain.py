@@ -307,7 +307,7 @@ async def _resolve(pool: asyncpg.Pool, project_id: str, asking: Asking) -> Asked
     elif delivery is not None and asking.who is not None:
         raise BadQuestion("goes without a customer: a delivery is of one alone", "delivery")
     if delivery is not None:
-        customer, event = await _owner_of(pool, project_id, delivery)
+        customer, event = await owner_of(pool, project_id, delivery)
         asked = replace(asked, customer_id=customer, event_id=event, delivery_id=delivery)
     if asking.code is not None:
         published = await RecordedSearch(pool).of_code(project_id, asking.code)
@@ -333,8 +333,8 @@ async def delivery(pool: asyncpg.Pool, project_id: str, delivery_id: str) -> Del
     return found
 
 
-async def _owner_of(pool: asyncpg.Pool, project_id: str, delivery_id: str) -> tuple[str, str]:
-    """The customer and the event of a delivery, which recorders know for longer than the ledger."""
+async def owner_of(pool: asyncpg.Pool, project_id: str, delivery_id: str) -> tuple[str, str]:
+    """The customer and the event of a delivery, which recorders know for longer than the ledger. Raises NotFound."""
     rows = await Ledger(pool).deliveries_with(project_id, [delivery_id])
     if rows:
         return rows[0]["customer_id"], rows[0]["event_id"]

@@ -11,7 +11,7 @@ import msgspec
 
 from agents.roles.sender.ledger_rows import read_stored
 from agents.wiring import Wiring
-from console.control.explain import Asking, DeliveryStory, Story, story
+from console.control.explain import Asking, DeliveryStory, Story, owner_of, story
 from console.control.not_found import NotFound
 from console.control.preview.messages import Rendering, rendered
 from deploy.settings.settings import Settings
@@ -31,13 +31,13 @@ _RECORDED = Asking(only_recorded=True, lag=False)
 class MessageStory:
     """A message, the story of its event as far as it is about it, and what is kept of its making.
 
-    `customer`, `event` and `distribution` are None where only its end is kept.
+    `distribution` is None where only its end is kept.
     """
 
     story: Story
     delivery: DeliveryStory | None
-    customer: str | None
-    event: str | None
+    customer: str
+    event: str
     distribution: str | None
 
 
@@ -66,7 +66,7 @@ async def told(
     decision = next(iter(found.decisions), None)
     ids = _ids(delivery, decision)
     if ids is None:
-        return MessageStory(found, delivery, None, None, None)
+        return MessageStory(found, delivery, *await owner_of(pool, project_id, delivery_id), None)
     customer, event, distribution = ids
     about = replace(_RECORDED, who=customer, is_customer=True, event=event, distribution=distribution)
     around = await story(pool, wiring, project_id, about, now)

@@ -90,7 +90,7 @@ def _letter(
         delivery = deliveries.pop(one.delivery_id or "", None)
         steps += _of_delivery(mine, delivery) if delivery else ()
         steps += (
-            LetterStep(end.at, end.outcome, _joined(sentence(end.reason), end.detail))
+            LetterStep(end.at, end.outcome, joined(sentence(end.reason), end.detail))
             for end in ends.pop(one.delivery_id or "", ())
         )
     event, rule = first.event, first.distribution
@@ -106,7 +106,7 @@ def _of_decision(mine: ProjectVisit, one: Decision) -> LetterStep:
         return LetterStep(one.decided_at, "decided", f"{channel}{arm}: to be sent", one.delivery_id, path)
     until = f" until {exact(one.until, mine.context.zone)}" if one.until else ""
     word = "held" if one.outcome == "deferred" else one.outcome
-    return LetterStep(one.decided_at, word, f"{channel}{arm}{until}: {_joined(sentence(one.reason), one.detail)}")
+    return LetterStep(one.decided_at, word, f"{channel}{arm}{until}: {joined(sentence(one.reason), one.detail)}")
 
 
 def _of_delivery(mine: ProjectVisit, one: DeliveryStory) -> list[LetterStep]:
@@ -121,10 +121,10 @@ def _of_delivery(mine: ProjectVisit, one: DeliveryStory) -> list[LetterStep]:
     steps += (LetterStep(end.at, end.outcome, "as its provider reported") for end in one.reported)
     steps.sort(key=lambda step: step.at)
     if one.state == "waiting":
-        return [*steps, LetterStep(one.due_at, "waiting", _joined("for this moment", sentence(one.reason), one.detail))]
+        return [*steps, LetterStep(one.due_at, "waiting", joined("for this moment", sentence(one.reason), one.detail))]
     if not one.attempts_made or one.attempts_made[-1].outcome != one.state:
         at = one.settled_at or one.created_at
-        return [*steps, LetterStep(at, one.outcome, _joined(sentence(one.reason), one.detail))]
+        return [*steps, LetterStep(at, one.outcome, joined(sentence(one.reason), one.detail))]
     return steps
 
 
@@ -132,7 +132,8 @@ def _segments(found: CustomerTimeline) -> list[ShownSegment]:
     return [ShownSegment(one.segment, one.since, one.cannot_judge) for one in found.segments]
 
 
-def _joined(*parts: str | None) -> str:
+def joined(*parts: str | None) -> str:
+    """Some texts as one; what is said twice once."""
     return "; ".join(_distinct(part for part in parts if part))
 
 

@@ -1,33 +1,25 @@
-"""`/p/<project>/messages`: messages by what became of them, and one of them from its event to its provider."""
+"""`/p/<project>/messages`: messages by what became of them, and what was decided to send none."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from aiohttp import web
 
-from console.control import deliveries, explain, sent_messages
+from console.control import deliveries, explain
 from console.control.decision_search import read_cursor
 from console.control.deliveries import NO_REASON, STATUSES, DeliverySummary
-from console.control.explain import Asking, DeliveryStory
+from console.control.explain import Asking
 from console.control.moments import moment_or_ago
-from console.control.sent_messages import MessageStory
-from console.web.customers import letters
+from console.web.customers import joined
 from console.web.pages import FieldProblem, respond
-from console.web.project_pages import (
-    ChainLink,
-    MessageRow,
-    MessagesPage,
-    SentMessagePage,
-    ShownAttempt,
-    ShownContent,
-)
+from console.web.project_pages import MessageRow, MessagesPage
 from console.web.projects import ProjectRoute, ProjectVisit, base_of, customer_path, distribution_path, message_path
 from console.web.reasons import REASONS, sentence
-from console.web.tables import address
-from console.web.words import exact, inert
-from schemas.access import Permission, may, roles_with
+from console.web.tables import address, csv_file, json_file
+from console.web.words import inert
 from schemas.decision import Decision
 from schemas.errors import BadQuestion
 from schemas.formats.cursors import parse_cursor, write_cursor
@@ -36,46 +28,86 @@ from store.sending.deliveries import Deliveries
 
 _ON_A_PAGE = 50
 _LONGEST = 256
-_SEES_CONTENT: Permission = "customers:export"
-"""What a message says is as much as an export tells of its customer: codes, names, links to leave by."""
 _DECIDED: Mapping[str, str] = {"emitted": "decided", "deferred": "held", "skipped": "skipped"}
 """Outcomes of decisions, which recorders keep; others are those of the ledger."""
-_FILTERS = ("distribution", "outcome", "reason", "since", "until")
 _LABELS: Mapping[str, str] = {
     "distribution": "Distribution", "outcome": "What became of it", "reason": "Why", "since": "From", "until": "Until",
 }  # fmt: skip
+_COLUMNS = ("delivery", "word", "text", "distribution", "customer", "at")
 
 
-# -- the list --------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The parameters of the list, a page of it and the cursor of the next one, or what is wrong."""
+
+    asked: Mapping[str, str]
+    rows: Sequence[MessageRow] = ()
+    following: str | None = None
+    problems: Sequence[FieldProblem] = ()
+
+    @property
+    def is_of_decisions(self) -> bool:
+        return self.asked["outcome"] in _DECIDED
 
 
 async def show_list(mine: ProjectVisit) -> web.Response:
     """A page of them. Raises TryLater."""
-    asked = {name: mine.query.get(name, "").strip() for name in _FILTERS}
-    problems, rows, following = _problems(asked), list[MessageRow](), None
-    is_of_decisions = asked["outcome"] in _DECIDED
-    if not problems:
-        try:
-            rows, following = await (_decided(mine, asked) if is_of_decisions else _in_ledger(mine, asked))
-        except BadQuestion as error:
-            field = error.option if error.option in _LABELS else "distribution"
-            problems = [FieldProblem(field, f"{_LABELS[field]}: {inert(error.message)}")]
-    path = f"{base_of(mine.project_id)}/messages"
+    found = await _find(mine)
+    path, cursor = f"{base_of(mine.project_id)}/messages", mine.query.get("cursor")
     page = MessagesPage(
         here=path,
-        problems=problems,
-        rows=rows,
-        caption=_CAPTION_OF_DECISIONS if is_of_decisions else _CAPTION_OF_LEDGER,
+        problems=found.problems,
+        rows=found.rows,
+        caption=_CAPTION_OF_DECISIONS if found.is_of_decisions else _CAPTION_OF_LEDGER,
         outcomes=[*_DECIDED.items(), *((one, one) for one in STATUSES)],
         reasons=[(NO_REASON, "none: the answer of its provider"), *REASONS.items()],
-        is_first="cursor" not in mine.query,
-        first=address(path, asked),
-        next=address(path, {**asked, "cursor": following}) if following else None,
-        missing=await mine.lag.in_words(mine.pool, mine.now) if is_of_decisions and not problems else None,
-        **asked,
+        is_first=not cursor,
+        first=address(path, found.asked),
+        next=address(path, {**found.asked, "cursor": found.following}) if found.following else None,
+        table_json=address(f"{path}.json", {**found.asked, "cursor": cursor}),
+        table_csv=address(f"{path}.csv", {**found.asked, "cursor": cursor}),
+        missing=await mine.lag.in_words(mine.pool, mine.now) if found.is_of_decisions and found.rows else None,
+        distribution=found.asked["distribution"],
+        outcome=found.asked["outcome"],
+        reason=found.asked["reason"],
+        since=found.asked["since"],
+        until=found.asked["until"],
         **mine.frame,
     )
-    return respond(page, 422 if problems else 200)
+    return respond(page, 422 if found.problems else 200)
+
+
+async def list_as_json(mine: ProjectVisit) -> web.Response:
+    """The page's rows for programs."""
+    found = await _find(mine)
+    return _refused(found) if found.problems else json_file(list(map(_cells, found.rows)), found.following)
+
+
+async def list_as_csv(mine: ProjectVisit) -> web.Response:
+    """The page's rows."""
+    found = await _find(mine)
+    rows = ([cells[name] for name in _COLUMNS] for cells in map(_cells, found.rows))
+    return _refused(found) if found.problems else csv_file("messages", _COLUMNS, rows)
+
+
+def _cells(row: MessageRow) -> dict[str, object]:
+    return {name: getattr(row, name) for name in _COLUMNS} | {"at": row.at.isoformat()}
+
+
+def _refused(found: _Found) -> web.Response:
+    return web.Response(status=422, text="\n".join(one.message for one in found.problems))
+
+
+async def _find(mine: ProjectVisit) -> _Found:
+    asked = {name: mine.query.get(name, "").strip() for name in _LABELS}
+    if problems := _problems(asked):
+        return _Found(asked, problems=problems)
+    find = _decided if asked["outcome"] in _DECIDED else _in_ledger
+    try:
+        return _Found(asked, *await find(mine, asked))
+    except BadQuestion as error:
+        field = error.option if error.option in _LABELS else "distribution"
+        return _Found(asked, problems=[FieldProblem(field, f"{_LABELS[field]}: {inert(error.message)}")])
 
 
 _CAPTION_OF_DECISIONS = "Decisions, the newest event first"
@@ -147,7 +179,7 @@ async def _decided(mine: ProjectVisit, asked: Mapping[str, str]) -> tuple[list[M
 
 def _of_summary(mine: ProjectVisit, one: DeliverySummary) -> MessageRow:
     return MessageRow(
-        one.created_at, one.status, _joined(sentence(one.reason), one.detail), one.distribution_id,
+        one.created_at, one.status, joined(sentence(one.reason), one.detail), one.distribution_id,
         distribution_path(mine.project_id, one.distribution_id), one.customer_id,
         customer_path(mine.project_id, one.customer_id), one.delivery_id,
         message_path(mine.project_id, one.delivery_id),
@@ -157,118 +189,14 @@ def _of_summary(mine: ProjectVisit, one: DeliverySummary) -> MessageRow:
 def _of_decision(mine: ProjectVisit, one: Decision) -> MessageRow:
     path = message_path(mine.project_id, one.delivery_id, one.event.id) if one.delivery_id else None
     return MessageRow(
-        one.event.created_at, _DECIDED.get(one.outcome, one.outcome), _joined(sentence(one.reason), one.detail or ""),
+        one.event.created_at, _DECIDED.get(one.outcome, one.outcome), joined(sentence(one.reason), one.detail or ""),
         one.distribution.id, distribution_path(mine.project_id, one.distribution.id), one.customer_id,
         customer_path(mine.project_id, one.customer_id), one.delivery_id, path,
     )  # fmt: skip
 
 
-# -- one of them -----------------------------------------------------------------------------------------------------
-
-
-async def show_one(mine: ProjectVisit) -> web.Response:
-    """One message. Raises NotFound, TryLater."""
-    identity, event = mine.text("id"), mine.text("event") or None
-    found = await sent_messages.told(mine.pool, mine.wiring, mine.project_id, identity, mine.now, event)
-    content, note = await _content(mine, found.delivery)
-    word, text = _standing(found)
-    page = SentMessagePage(
-        here=f"{base_of(mine.project_id)}/messages",
-        delivery=identity,
-        word=word,
-        text=text,
-        sentences=_sentences(mine, found),
-        chain=_chain(mine, found, identity),
-        attempts=_attempts(found.delivery),
-        letters=letters(mine, found.story),
-        content=content,
-        content_note=note,
-        missing=await mine.lag.in_words(mine.pool, mine.now),
-        **mine.frame,
-    )
-    return respond(page)
-
-
-async def _content(mine: ProjectVisit, delivery: DeliveryStory | None) -> tuple[ShownContent | None, str]:
-    """What it says, for those who may see it; or why it is not shown."""
-    if not may(mine.role, _SEES_CONTENT):
-        who = " and ".join(roles_with(_SEES_CONTENT))
-        return None, f"What a message says is shown to {who}: it may hold codes, and what only its customer is to know."
-    if delivery is None:
-        return None, "No sender has its content, or not any more."
-    found = await sent_messages.content(
-        mine.pool, mine.wiring.settings, mine.project_id, delivery.delivery_id, mine.now
-    )
-    if found is None:
-        return None, "Its content is not kept any more, or its customer was erased."
-    return ShownContent(found.template, found.version, found.facts, found.failure), ""
-
-
-def _standing(found: MessageStory) -> tuple[str, str]:
-    """Where it stands, in a word and a sentence: what its provider reported last goes over that it was sent."""
-    delivery = found.delivery
-    if delivery is not None:
-        if delivery.reported:
-            last = max(delivery.reported, key=lambda one: one.at)
-            return last.outcome, "as its provider reported"
-        return delivery.outcome, _joined(sentence(delivery.reason), delivery.detail)
-    if found.story.ends:
-        end = max(found.story.ends, key=lambda one: one.at)
-        return end.outcome, _joined(sentence(end.reason), end.detail)
-    return "decided", "no sender has taken it yet, or it is kept no longer"
-
-
-def _sentences(mine: ProjectVisit, found: MessageStory) -> list[str]:
-    delivery, said = found.delivery, list[str]()
-    if delivery is not None:
-        tries = "1 attempt" if delivery.attempts == 1 else f"{delivery.attempts} attempts"
-        said.append(f"Over {delivery.channel}, {delivery.destination}: {tries}.")
-        if delivery.state == "waiting":
-            said.append(f"It waits until {exact(delivery.due_at, mine.context.zone)}.")
-    held = [one for one in found.story.decisions if one.outcome == "deferred"]
-    for one in held:
-        until = f" until {exact(one.until, mine.context.zone)}" if one.until else ""
-        said.append(f"It was held{until}: {_joined(sentence(one.reason), one.detail or '')}.")
-    return said
-
-
-def _chain(mine: ProjectVisit, found: MessageStory, identity: str) -> list[ChainLink]:
-    """The ids by which it is found, from its event to its provider."""
-    project, first = mine.project_id, next(iter(found.story.decisions), None)
-    chain = [
-        ChainLink("Event", found.event, first.event.type if first else ""),
-        ChainLink(
-            "Customer", found.customer, "", customer_path(project, found.customer) if found.customer else None
-        ),
-        ChainLink(
-            "Distribution", found.distribution, f"version {_version(found)}" if _version(found) else "",
-            distribution_path(project, found.distribution) if found.distribution else None,
-        ),
-    ]  # fmt: skip
-    made = [one for one in found.story.decisions if one.delivery_id == identity]
-    chain += [ChainLink("Decision", one.decision_id, "") for one in made] or [ChainLink("Decision", None, "")]
-    chain.append(ChainLink("Delivery", identity, found.delivery.channel if found.delivery else ""))
-    provider = found.delivery.provider_id if found.delivery else None
-    chain.append(ChainLink("Id at its provider", provider, found.delivery.destination if found.delivery else ""))
-    return chain
-
-
-def _version(found: MessageStory) -> int | None:
-    if found.delivery is not None:
-        return found.delivery.distribution_version
-    return found.story.decisions[0].distribution.version if found.story.decisions else None
-
-
-def _attempts(delivery: DeliveryStory | None) -> list[ShownAttempt]:
-    made = delivery.attempts_made if delivery else ()
-    return [ShownAttempt(one.number, one.at, one.outcome, one.detail, one.duration_ms) for one in made]
-
-
-def _joined(*parts: str) -> str:
-    return "; ".join(dict.fromkeys(part for part in parts if part))
-
-
 ROUTES: tuple[ProjectRoute, ...] = (
     ProjectRoute("/messages", "deliveries:read", show_list),
-    ProjectRoute("/messages/{id}", "deliveries:read", show_one),
+    ProjectRoute("/messages.json", "deliveries:read", list_as_json),
+    ProjectRoute("/messages.csv", "deliveries:read", list_as_csv),
 )

@@ -258,6 +258,8 @@ class MessagesPage(ProjectPage):
     is_first: bool
     next: str | None
     first: str
+    table_json: str
+    table_csv: str
     missing: str | None
 
 

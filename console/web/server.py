@@ -21,7 +21,7 @@ from console.control.passwords import Passwords
 from console.control.sessions import sessions_by
 from console.control.sign_in import Door, SignInRefused, agent_of
 from console.control.users import Random
-from console.web import account, customers, distribution, distributions, entrance, messages, single_sign_on
+from console.web import account, customers, distribution, distributions, entrance, message, messages, single_sign_on
 from console.web.guard import TokenCookie, is_forged
 from console.web.next_page import sign_in_for
 from console.web.pages import STYLE_PATH, MessagePage, respond, see, show_style
@@ -40,7 +40,7 @@ from store.users import Users
 log = structlog.get_logger()
 
 PROJECT_ROUTES: tuple[ProjectRoute, ...] = (
-    *distributions.ROUTES, *distribution.ROUTES, *messages.ROUTES, *customers.ROUTES,
+    *distributions.ROUTES, *distribution.ROUTES, *messages.ROUTES, *message.ROUTES, *customers.ROUTES,
 )  # fmt: skip
 HANDLE_SECONDS = 30.0
 _RETRY_AFTER = "5"

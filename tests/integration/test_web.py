@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import aiohttp
 import asyncpg
@@ -309,6 +310,29 @@ async def test_who_is_disabled_or_has_another_role_signs_in_anew(site: Site) -> 
     assert (await mine.sign_in(email="kim@shop.example")).status == 422
 
 
+async def test_one_lands_on_the_page_that_was_asked_for_and_on_no_other_site(site: Site) -> None:
+    await site.add()
+    mine, wanted = site.browser(), "/p/shop/customers?id=a/b%26c&distribution=x"
+    asked = await mine.ask("GET", wanted)
+    form = await mine.ask("GET", asked.headers["location"])
+    assert asked.status == 303
+    (kept,) = re.findall(r'<input type="hidden" name="next" value="([^"]*)">', form.text)
+    wrong = await mine.ask("POST", "/sign-in", {"email": JO, "password": "no", "next": html.unescape(kept)})
+    assert (wrong.status, kept in wrong.text) == (422, True), "a slip does not lose it"
+    given = {"email": JO, "password": PASSWORD, "next": html.unescape(kept)}
+    entered = await mine.ask("POST", "/sign-in", given)
+    assert (entered.status, entered.headers["location"]) == (303, wanted)
+    assert (await mine.ask("GET", wanted)).status == 200
+    again = await mine.ask("GET", asked.headers["location"])
+    assert (again.status, again.headers["location"]) == (303, wanted), "who is signed in goes on"
+    for evil in ("//evil.example", "/\\evil.example", "https://evil.example", "/%5C/evil.example", "/sign-out"):
+        other = site.browser()
+        page = await other.ask("GET", "/sign-in?" + urlencode({"next": evil}))
+        assert (page.status, "evil" in page.text) == (200, False), evil
+        entered = await other.ask("POST", "/sign-in", {"email": JO, "password": PASSWORD, "next": evil})
+        assert (entered.status, entered.headers["location"]) == (303, "/"), evil
+
+
 async def test_every_page_but_the_way_in_is_for_who_is_signed_in(site: Site) -> None:
     mine = site.browser()
     for method, path in (
@@ -316,7 +340,8 @@ async def test_every_page_but_the_way_in_is_for_who_is_signed_in(site: Site) -> 
         ("POST", "/sign-out"),
     ):  # fmt: skip
         page = await mine.ask(method, path)
-        assert (page.status, page.headers["location"]) == (303, "/sign-in"), path
+        wanted = f"/sign-in?next={path}" if method == "GET" and path != "/" else "/sign-in"
+        assert (page.status, page.headers["location"]) == (303, wanted), path
     nowhere, wrong = await mine.ask("GET", "/nowhere"), await mine.ask("POST", "/nowhere")
     assert (nowhere.status, nowhere.title, wrong.status) == (404, "Page not found", 404)
     assert (await mine.ask("DELETE", "/sign-in")).status == 405

@@ -11,12 +11,14 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 import pytest
 
 from agents.clock import utc_now
-from console.web import customers, distributions
+from console.web.projects import ProjectRoute
+from console.web.server import PROJECT_ROUTES
 from deploy.settings.settings import Settings
 from deploy.settings.web import Web
 from schemas.access import ACCESS_ROLES, GRANTS, AccessRole
@@ -27,7 +29,8 @@ from tests.factory import rule
 from tests.integration.test_recorder import KEEP, decision, put, status
 from tests.integration.test_web import Browser, Site, running
 
-ROUTES = (*distributions.ROUTES, *customers.ROUTES)
+NAMED = {"/distributions/{id}": "/distributions/thanks", "/distribution": "/distribution?id=thanks",
+         "/messages/{id}": f"/messages/dlv_{0:032x}"}  # fmt: skip
 LIST = "/p/shop/distributions"
 EVIL = "<script>alert(1)</script>{{ 7 * 7 }}\u202egnp"
 
@@ -47,9 +50,14 @@ async def signed_in(site: Site, role: AccessRole = "viewer", project: str = "sho
     return mine
 
 
-async def apply(site: Site, *names: str, project: str = "shop", **changes: Any) -> None:
+async def apply(site: Site, *names: str, project: str = "shop", source: str = "", **changes: Any) -> None:
     made = [msgspec.structs.replace(rule(distribution=name, **changes), project_id=project) for name in names]
-    await Control(site.pool).save([Change(one, "", ()) for one in made], applied_by="ann", now=utc_now())
+    await Control(site.pool).save([Change(one, source, ()) for one in made], applied_by="ann", now=utc_now())
+
+
+def address(route: ProjectRoute) -> str:
+    """The address of a page of something that is there."""
+    return NAMED.get(route.path, route.path)
 
 
 def shown(page: str) -> list[str]:
@@ -60,21 +68,23 @@ async def test_a_project_that_one_is_not_in_is_like_one_that_is_not_there(site: 
     await apply(site, "theirs", project="outlet")
     mine = await signed_in(site)
     await signed_in(site, project="outlet")
-    for path in (one.path for one in ROUTES):
+    for path in map(address, PROJECT_ROUTES):
         foreign, nowhere = [await mine.ask("GET", f"/p/{one}{path}") for one in ("outlet", "nowhere")]
         assert (foreign.status, foreign.text) == (404, nowhere.text), path
         assert nowhere.title == "Page not found"
         out = await site.browser().ask("GET", f"/p/shop{path}")
-        assert (out.status, out.headers["location"]) == (303, "/sign-in")
+        assert (out.status, out.headers["location"]) == (303, f"/sign-in?next={quote(f'/p/shop{path}')}")
     assert "theirs" not in (await mine.ask("GET", LIST)).text
 
 
 async def test_each_page_is_for_the_roles_of_its_permission(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    await apply(site, "thanks")
+    await put(Recorded(site.pool, KEEP), [status(0, utc_now())])
     for role in ACCESS_ROLES:
         mine = await signed_in(site, role)
-        for route in ROUTES:
+        for route in PROJECT_ROUTES:
             expected = 200 if route.permission in GRANTS[role] else 403
-            assert (await mine.ask("GET", f"/p/shop{route.path}")).status == expected, (role, route.path)
+            assert (await mine.ask("GET", f"/p/shop{address(route)}")).status == expected, (role, route.path)
     monkeypatch.setattr("schemas.access.GRANTS", {role: frozenset() for role in ACCESS_ROLES})
     mine = site.browser()
     await mine.sign_in(email="viewer@shop.example")

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from console.web.words import ago, exact, inert, number, segment
+from console.web.words import ago, change, exact, inert, number, segment, share
 
 NOW = datetime(2026, 11, 29, 10, tzinfo=UTC)
 
@@ -44,3 +44,25 @@ def test_characters_that_hide_are_seen(text: str, shown: str) -> None:
 
 def test_numbers_and_parts_of_addresses() -> None:
     assert (number(1234567), segment("a/b?c")) == ("1,234,567", "a%2Fb%3Fc")
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (None, ""), (0.0, "0 %"), (0.00001, "under 0.1 %"), (0.5, "50 %"), (0.1234, "12.3 %"), (0.99999, "over 99.9 %"),
+        (1.0, "100 %"),
+    ],
+)  # fmt: skip
+def test_a_share_is_neither_rounded_to_nothing_nor_to_all(value: float | None, said: str) -> None:
+    assert share(value) == said
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "said"),
+    [
+        (0, 0, "as before"), (5, 5, "as before"), (5, 0, "none before"), (12, 10, "+20 %"), (8, 10, "-20 %"),
+        (0, 10, "-100 %"), (1001, 1000, "+1 %"), (100_000, 1_000, "1,000 before"),
+    ],
+)  # fmt: skip
+def test_a_change_is_said_without_a_division_by_nothing(now: int, before: int, said: str) -> None:
+    assert change(now, before) == said

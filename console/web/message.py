@@ -12,11 +12,12 @@ from console.web.pages import respond
 from console.web.project_pages import ChainLink, SentMessagePage, ShownAttempt, ShownContent
 from console.web.projects import ProjectRoute, ProjectVisit, base_of, customer_path, distribution_path
 from console.web.reasons import sentence
-from console.web.words import exact
+from console.web.words import exact, is_never
 from schemas.access import Permission, may, roles_with
 
 _SEES_CONTENT: Permission = "customers:export"
 """What a message says is as much as an export tells of its customer: codes, names, links to leave by."""
+_GRAVEST = ("complained", "bounced", "clicked", "opened", "delivered")
 
 
 async def show_message(mine: ProjectVisit) -> web.Response:
@@ -58,12 +59,12 @@ async def _content(mine: ProjectVisit, delivery: DeliveryStory | None) -> tuple[
 
 
 def _standing(found: MessageStory) -> tuple[str, str]:
-    """Where it stands, in a word and a sentence: what its provider reported last goes over that it was sent."""
+    """Where it stands, in a word and a sentence: the gravest that was reported goes over that it was sent."""
     delivery = found.delivery
     if delivery is not None:
-        if delivery.reported:
-            last = max(delivery.reported, key=lambda one: one.at)
-            return last.outcome, "as its provider reported"
+        reported = [one.outcome for one in delivery.reported if one.outcome in _GRAVEST]
+        if reported and delivery.state in ("sent", "recovered"):
+            return min(reported, key=_GRAVEST.index), "as was reported since it was sent"
         return delivery.outcome, joined(sentence(delivery.reason), delivery.detail)
     if found.story.ends:
         end = max(found.story.ends, key=lambda one: one.at)
@@ -77,7 +78,8 @@ def _sentences(mine: ProjectVisit, found: MessageStory) -> list[str]:
         tries = "1 attempt" if delivery.attempts == 1 else f"{delivery.attempts} attempts"
         said.append(f"Over {delivery.channel}, {delivery.destination}: {tries}.")
         if delivery.state == "waiting":
-            said.append(f"It waits until {exact(delivery.due_at, mine.context.zone)}.")
+            until = "somebody lets it go on" if is_never(delivery.due_at) else exact(delivery.due_at, mine.context.zone)
+            said.append(f"It waits until {until}.")
     held = [one for one in found.story.decisions if one.outcome == "deferred"]
     for one in held:
         until = f" until {exact(one.until, mine.context.zone)}" if one.until else ""

@@ -17,6 +17,8 @@ _LITTLE = 0.1
 """Hundredths that are not rounded away."""
 _MANIFOLD = 1000
 """Hundredths of a change that say less than the number before."""
+_NEVER = datetime(9999, 12, 30, tzinfo=UTC)
+"""From then on moments stand for none, as that of what waits until somebody lets it go on."""
 _HIDDEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\U000e0000-\U000e007f]"
@@ -29,8 +31,15 @@ def inert(text: object) -> str:
     return _HIDDEN.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", str(text))
 
 
+def is_never(at: datetime) -> bool:
+    """True of a moment that stands for none."""
+    return at >= _NEVER
+
+
 def ago(at: datetime, now: datetime) -> str:
     """The distance of a moment in one unit: `5m ago`, `in 2h`; the day of what is months away."""
+    if is_never(at):
+        return "no date"
     seconds = int((now - at).total_seconds())
     if abs(seconds) > _LONG_AGO:
         return at.astimezone(UTC).strftime("%Y-%m-%d")
@@ -43,6 +52,8 @@ def ago(at: datetime, now: datetime) -> str:
 
 def exact(at: datetime, zone: tzinfo) -> str:
     """A moment by the clock of a zone, with the zone's name: `2026-11-20 09:12 CET`."""
+    if is_never(at):
+        return "until it goes on"
     return at.astimezone(zone).strftime("%Y-%m-%d %H:%M %Z")
 
 

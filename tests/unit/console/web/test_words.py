@@ -29,6 +29,13 @@ def test_a_moment_is_exact_in_its_zone() -> None:
     assert exact(NOW, UTC) == "2026-11-29 10:00 UTC"
 
 
+@pytest.mark.parametrize("zone", [UTC, ZoneInfo("Europe/Warsaw"), ZoneInfo("Pacific/Kiritimati")])
+def test_what_has_no_date_is_said_so_in_every_zone(zone: ZoneInfo) -> None:
+    """Postgres says infinity of what waits until it goes on, which is the end of the calendar here."""
+    never = datetime.max.replace(tzinfo=UTC)
+    assert (ago(never, NOW), exact(never, zone)) == ("no date", "until it goes on")
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -20,8 +21,8 @@ _KIND = "distribution"
 _UNSAID = ("id", "project_id", "version", "updated_at")
 _AT_ONCE = 50
 _CONTEXT = 3
-_MOST_LINES = 4000
-"""Of a longer text no lines are compared: that takes the square of their number."""
+_MOST_LINES = 1500
+"""Of a longer text no lines are compared: that takes the square of their number, for these at most half a second."""
 
 LineKind = Literal["same", "added", "removed", "gap"]
 
@@ -60,7 +61,8 @@ async def shown(pool: asyncpg.Pool, project_id: str, identity: str, number: int)
         return ShownVersion(kept, text, canonical, None, (), ())
     before = earlier[0]
     changes = distributions.changes_between(before.definition, kept.definition)
-    lines = difference(canonical_text(await _text(pool, project_id, before)), canonical)
+    earlier_text = canonical_text(await _text(pool, project_id, before))
+    lines = await asyncio.to_thread(difference, earlier_text, canonical)
     return ShownVersion(kept, text, canonical, before.version, changes, lines)
 
 

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from console.control.decision_search import read_cursor
 from console.control.explain import DeliveryStory, RecordedEnd, Story
+from console.control.holds import HoldSummary
 from console.control.left_with_us import choice_words
 from console.control.timelines import CustomerTimeline, timeline
 from console.web.pages import respond
@@ -43,7 +44,7 @@ async def show_customer(mine: ProjectVisit) -> web.Response:
         customer=identity,
         distribution=distribution or "",
         letters=letters(mine, found.story),
-        holds=[ShownHold(one.distribution_id, sentence(one.reason), one.until_at, one.held_at) for one in found.holds],
+        holds=[_hold(mine, one) for one in found.holds],
         segments=_segments(found),
         choices=[choice_words(one) for one in found.choices],
         first=address(path, asked) if cursor else None,
@@ -126,6 +127,11 @@ def _of_delivery(mine: ProjectVisit, one: DeliveryStory) -> list[LetterStep]:
         at = one.settled_at or one.created_at
         return [*steps, LetterStep(at, one.outcome, joined(sentence(one.reason), one.detail))]
     return steps
+
+
+def _hold(mine: ProjectVisit, one: HoldSummary) -> ShownHold:
+    path = distribution_path(mine.project_id, one.distribution_id)
+    return ShownHold(one.distribution_id, path, sentence(one.reason), one.until_at, one.held_at)
 
 
 def _segments(found: CustomerTimeline) -> list[ShownSegment]:

@@ -106,6 +106,7 @@ class ShownHold:
     """A message that waits; without `until` until its distribution goes on."""
 
     distribution: str
+    path: str
     reason: str
     until: datetime | None
     since: datetime

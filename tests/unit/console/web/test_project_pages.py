@@ -97,7 +97,7 @@ FULL = CustomerPage(
     customer=EVIL,
     distribution=EVIL,
     letters=LETTERS,
-    holds=[ShownHold(EVIL, EVIL, NOW, NOW), ShownHold(EVIL, EVIL, None, NOW)],
+    holds=[ShownHold(EVIL, "/d", EVIL, NOW, NOW), ShownHold(EVIL, "/d", EVIL, None, NOW)],
     segments=[ShownSegment(EVIL, NOW, None), ShownSegment(EVIL, None, EVIL)],
     choices=[EVIL],
     first="/p/shop/customers?id=c1",

@@ -78,7 +78,7 @@ async def told(
 async def _found(
     pool: asyncpg.Pool, wiring: Wiring, project_id: str, delivery_id: str, now: datetime, event: str | None
 ) -> Story:
-    """What names the message itself. Raises NotFound."""
+    """The records that name the message itself. Raises NotFound."""
     try:
         return await story(pool, wiring, project_id, replace(_RECORDED, delivery=delivery_id), now)
     except NotFound:
@@ -108,7 +108,7 @@ def _mine(decisions: Sequence[Decision], delivery_id: str, channel: str | None) 
 async def content(
     pool: asyncpg.Pool, settings: Settings, project_id: str, delivery_id: str, now: datetime
 ) -> SentContent | None:
-    """What a message says, rendered as the sender does it; None where its content, or its customer, is gone.
+    """The content of a message, rendered as the sender does it; None where its content, or its customer, is gone.
 
     Raises TryLater.
     """

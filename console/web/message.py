@@ -44,7 +44,7 @@ async def show_message(mine: ProjectVisit) -> web.Response:
 
 
 async def _content(mine: ProjectVisit, delivery: DeliveryStory | None) -> tuple[ShownContent | None, str]:
-    """What it says, for those who may see it; or why it is not shown."""
+    """Its content, for those who may see it; or why it is not shown."""
     if not may(mine.role, _SEES_CONTENT):
         who = " and ".join(roles_with(_SEES_CONTENT))
         return None, f"What a message says is shown to {who}: it may hold codes, and what only its customer is to know."
@@ -59,7 +59,7 @@ async def _content(mine: ProjectVisit, delivery: DeliveryStory | None) -> tuple[
 
 
 def _standing(found: MessageStory) -> tuple[str, str]:
-    """Where it stands, in a word and a sentence: the gravest that was reported goes over that it was sent."""
+    """Its standing, in a word and a sentence: the gravest that was reported goes over that it was sent."""
     delivery = found.delivery
     if delivery is not None:
         reported = [one.outcome for one in delivery.reported if one.outcome in _GRAVEST]

@@ -115,9 +115,9 @@ def _window(window: Window) -> str:
 
 def _cap(cap: Cap) -> str:
     within = f"within {format_duration(cap.seconds or 0)}" if cap.within == "span" else f"a {cap.within}"
-    of = f"of the {cap.scope} {cap.name}" if cap.name else f"of its {cap.scope}"
+    of = f"of the {cap.scope} {cap.name}" if cap.name else f"of one {cap.scope}"
     by = ", as the project says" if cap.of_project else ""
-    return f"A customer gets at most {cap.at_most} {of} {within}{by}."
+    return f"A customer gets at most {cap.at_most} message{'' if cap.at_most == 1 else 's'} {of} {within}{by}."
 
 
 def _on(days: Sequence[str]) -> str:

@@ -154,7 +154,7 @@ def _place(cursor: str | None) -> tuple[datetime, str] | None:
 
 
 async def _decided(mine: ProjectVisit, asked: Mapping[str, str]) -> tuple[list[MessageRow], str | None]:
-    """Decisions as recorders keep them: of what was skipped there is no message."""
+    """Decisions as recorders keep them: what was skipped has no message."""
     reason, cursor = asked["reason"] if asked["reason"] != NO_REASON else None, mine.query.get("cursor")
     if reason and reason not in REASONS:
         raise BadQuestion(f"must be one of {', '.join(REASONS)}", "reason")

@@ -287,7 +287,7 @@ class ShownAttempt:
 
 @dataclass(frozen=True, slots=True)
 class ShownContent:
-    """What a message says, by the names of its parts; or `failure`, why it cannot be made once more."""
+    """The content of a message, by the names of its parts; or `failure`, why it cannot be made once more."""
 
     template: str | None
     version: int | None

@@ -158,11 +158,6 @@ async def _decided(mine: ProjectVisit, asked: Mapping[str, str]) -> tuple[list[M
     reason, cursor = asked["reason"] if asked["reason"] != NO_REASON else None, mine.query.get("cursor")
     if reason and reason not in REASONS:
         raise BadQuestion(f"must be one of {', '.join(REASONS)}", "reason")
-    limits = {
-        name: moment_or_ago(name, asked[name], mine.now, mine.context.zone)
-        for name in ("since", "until")
-        if asked[name]
-    }
     asking = Asking(
         distribution=asked["distribution"],
         outcome=asked["outcome"],
@@ -171,10 +166,15 @@ async def _decided(mine: ProjectVisit, asked: Mapping[str, str]) -> tuple[list[M
         limit=_ON_A_PAGE,
         only_recorded=True,
         lag=False,
-        **limits,
+        since=_moment(mine, asked, "since"),
+        until=_moment(mine, asked, "until"),
     )
     found = await explain.story(mine.pool, mine.wiring, mine.project_id, asking, mine.now)
     return [_of_decision(mine, one) for one in reversed(found.decisions)], found.reading.older
+
+
+def _moment(mine: ProjectVisit, asked: Mapping[str, str], name: str) -> datetime | None:
+    return moment_or_ago(name, asked[name], mine.now, mine.context.zone) if asked[name] else None
 
 
 def _of_summary(mine: ProjectVisit, one: DeliverySummary) -> MessageRow:

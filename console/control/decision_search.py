@@ -251,7 +251,10 @@ def read_cursor(cursor: str) -> Place:
     """The place that a cursor names. Raises BadQuestion."""
     try:
         at, event_id, decision_id = parse_cursor(cursor, tuple[datetime, str, str])
-    except ValueError:
+        place = Place(_utc(at).astimezone(UTC), event_id, decision_id)
+        if "\0" in event_id + decision_id:
+            raise ValueError("names what no record has")
+    except (ValueError, OverflowError):
         said = f'"{cursor}" is not valid: must be what the page before it named, unchanged'
         raise BadQuestion(said, "cursor") from None
-    return Place(_utc(at), event_id, decision_id)
+    return place

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from aiohttp import web
 
@@ -147,10 +147,10 @@ def _place(cursor: str | None) -> tuple[datetime, str] | None:
     try:
         at, delivery = parse_cursor(cursor, tuple[datetime, str])
         if at.tzinfo is None or "\0" in delivery:
-            raise ValueError("made by nobody of us")
-    except ValueError:
+            raise ValueError("names what no record has")
+        return at.astimezone(UTC), delivery
+    except (ValueError, OverflowError):
         raise BadQuestion("this page's address was changed: begin with the first page", "distribution") from None
-    return at, delivery
 
 
 async def _decided(mine: ProjectVisit, asked: Mapping[str, str]) -> tuple[list[MessageRow], str | None]:

@@ -14,6 +14,7 @@ import msgspec
 
 from agents.clock import utc_now
 from agents.roles.sender.ledger_rows import _kept
+from schemas.formats.cursors import write_cursor
 from schemas.record_key import Keyed
 from schemas.template import StoredTemplate
 from store.erasure import Erasure
@@ -179,6 +180,15 @@ async def test_the_list_is_filtered_and_paged_by_its_address(site: Site) -> None
         assert (wrong.status, "There is a problem" in wrong.text) == (422, True), query
         files = [await mine.ask("GET", f"{LIST}.{kind}{query}") for kind in ("json", "csv")]
         assert [one.status for one in files] == [422, 422], query
+
+
+async def test_a_place_that_somebody_made_up_is_refused(site: Site) -> None:
+    mine = await signed_in(site)
+    for at, name in (("0001-01-01T00:00:00+14:00", "d1"), ("2026-11-20T08:00:00Z", "d\0"), ("2026-11-20", "d1")):
+        ledger, decided = write_cursor([at, name]), write_cursor([at, name, name])
+        for path in (f"{LIST}?cursor={ledger}", f"{LIST}?distribution=x&outcome=skipped&cursor={decided}",
+                     f"/p/shop/customers?id=c1&cursor={decided}"):  # fmt: skip
+            assert (await mine.ask("GET", path)).status == 422, (path, at, name)
 
 
 async def test_the_list_is_a_file_as_well(site: Site) -> None:

@@ -80,7 +80,15 @@ async def _text(pool: asyncpg.Pool, project_id: str, kept: KeptVersion) -> str:
 def record_text(definition: Distribution) -> str:
     """A version that was applied without a document, as matchers hold it."""
     values = {name: value for name, value in msgspec.to_builtins(definition).items() if name not in _UNSAID}
-    return written({_KIND: definition.id, **{name: one for name, one in values.items() if one not in (None, [], "")}})
+    return written({_KIND: definition.id, **_filled(values)})
+
+
+def _filled(value: Any) -> Any:
+    """The same without what is empty, however deep."""
+    if isinstance(value, dict):
+        filled = {name: _filled(one) for name, one in value.items()}
+        return {name: one for name, one in filled.items() if one not in (None, "", [], {})}
+    return [_filled(one) for one in value] if isinstance(value, list) else value
 
 
 def canonical_text(text: str) -> str:

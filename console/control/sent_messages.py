@@ -14,6 +14,7 @@ from agents.wiring import Wiring
 from console.control.explain import Asking, DeliveryStory, Story, owner_of, story
 from console.control.not_found import NotFound
 from console.control.preview.messages import Rendering, rendered
+from deploy.settings.messages import EmailAccountSettings
 from deploy.settings.settings import Settings
 from schemas.decision import Decision
 from schemas.delivery import Delivery
@@ -121,9 +122,18 @@ async def content(
         return SentContent(None, None, (), str(error))
     ref = delivery.template
     template = await Control(pool).template(ref.digest) if ref else None
-    made = rendered(Rendering.of(settings), delivery, {ref.digest: template} if ref and template else {}, now)
+    rendering = Rendering.of(_with_account(settings, delivery))
+    made = rendered(rendering, delivery, {ref.digest: template} if ref and template else {}, now)
     facts = tuple((name, _text(made.facts[name])) for name in _SHOWN if name in made.facts)
     return SentContent(*_named(delivery, template), facts, made.failure)
+
+
+def _with_account(settings: Settings, delivery: Delivery) -> Settings:
+    """Settings with a stand-in for a mailbox that they do not have: nothing of it is shown."""
+    if delivery.channel != "email" or delivery.account in settings.email_accounts:
+        return settings
+    stand_in = EmailAccountSettings("localhost", "stand-in@example.com")
+    return replace(settings, email_accounts={**settings.email_accounts, delivery.account: stand_in})
 
 
 def _named(delivery: Delivery, template: StoredTemplate | None) -> tuple[str | None, int | None]:

@@ -14,7 +14,7 @@ from console.control.context import ProjectContext
 from console.control.moments import range_until_now
 from console.control.statistics import whole_minute
 from schemas.errors import BadQuestion
-from store.read_models.counts import Count, CountFilter, counts
+from store.read_models.counts import Count, CountFilter, Dimension, counts
 from store.read_models.results import ResultFilter, redemptions
 
 DEFAULT_SINCE = "7d"
@@ -31,6 +31,7 @@ _BASES: Mapping[StepName, StepName] = {
     "redeemed": "sent",
 }  # fmt: skip
 """Of each step the one that it is a share of: not the step before, where others tell that one, or nobody does."""
+_BY: tuple[Dimension, ...] = ("reason",)
 _NOT_SENT = ("failed", "suppressed", "expired", "canceled", "bounced", "complained")
 
 
@@ -110,8 +111,8 @@ async def _numbers(
     bought = ResultFilter(project_id, asked.since, asked.until, distribution)
     redeemed = await redemptions(pool, bought, most=_MOST)
     return (
-        await counts(pool, "decisions", chosen, ("reason",)),
-        await counts(pool, "statuses", chosen, ("reason",)),
+        await counts(pool, "decisions", chosen, _BY),
+        await counts(pool, "statuses", chosen, _BY),
         sum(one.redemptions - one.taken_back for one in redeemed),
     )
 

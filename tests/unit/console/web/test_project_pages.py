@@ -108,7 +108,7 @@ FULL = CustomerPage(
 
 
 def one_distribution(**changes: Any) -> DistributionPage:
-    lines = [DiffLine(kind, EVIL) for kind in ("same", "added", "removed", "gap")]  # type: ignore[arg-type]
+    lines = [DiffLine(kind, EVIL) for kind in ("same", "added", "removed", "gap")]
     given: dict[str, Any] = {
         "title": "Winback", "here": "/p/shop/distributions", "path": "/p/shop/distributions/x", "names_id": False,
         "distribution": EVIL, "status": "LIVE", "version": 3, "applied_by": EVIL, "applied_at": NOW,

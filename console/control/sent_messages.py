@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from urllib.parse import urlsplit
 
 import asyncpg
 import msgspec
@@ -124,7 +125,9 @@ async def content(
     template = await Control(pool).template(ref.digest) if ref else None
     rendering = Rendering.of(_with_account(settings, delivery))
     made = rendered(rendering, delivery, {ref.digest: template} if ref and template else {}, now)
-    facts = tuple((name, _text(made.facts[name])) for name in _SHOWN if name in made.facts)
+    secret = urlsplit(getattr(getattr(delivery, delivery.channel), "url", "")).query  # which the body repeats
+    texts = ((name, _text(made.facts[name])) for name in _SHOWN if name in made.facts)
+    facts = tuple((name, text.replace(secret, "…") if secret else text) for name, text in texts)
     return SentContent(*_named(delivery, template), facts, made.failure)
 
 

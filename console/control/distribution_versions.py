@@ -12,7 +12,7 @@ import asyncpg
 import msgspec
 
 from console.control import distributions
-from console.control.from_git.texts import own_text, values_of, with_status, written
+from console.control.document_texts import own_text, values_of, with_status, written
 from schemas.distribution import Distribution
 from store.distributions import Control, KeptVersion
 from streams.documents.distribution_keys import DISTRIBUTION

@@ -9,11 +9,11 @@ from typing import Literal
 
 import msgspec
 
+from console.control.document_texts import with_part
 from console.control.documents import Document
 from console.control.files.documents import ENDINGS, members_in, read_documents
 from console.control.files.templates import template_sources
 from console.control.from_git.live import FOLDERS, Live, LiveDocument
-from console.control.from_git.texts import with_part
 from console.control.template_source import TemplateSource
 from schemas.errors import DefinitionInvalid, Problem, TidingsError
 from schemas.managed import ManagedKind

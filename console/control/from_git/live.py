@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 
 from channels.templates.mjml import is_document
-from console.control.from_git.texts import mappings_in, own_text, values_of, with_status, written
+from console.control.document_texts import mappings_in, own_text, values_of, with_status, written
 from console.control.template_source import LAYOUT
 from schemas.distribution import Distribution
 from schemas.errors import TidingsError

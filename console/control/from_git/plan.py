@@ -13,10 +13,10 @@ import asyncpg
 from console.control import campaigns, distributions, segments, templates
 from console.control.context import ProjectContext
 from console.control.distributions import Pending
+from console.control.document_texts import mappings_in
 from console.control.documents import Document
 from console.control.field_check import Compare
 from console.control.from_git.folder import ProjectFolder
-from console.control.from_git.texts import mappings_in
 from console.control.from_git.three_way import Compared, compare, hash_of
 from console.control.plan import Planned
 from console.control.segment_names import REACTING, named_segments

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from console.control.distribution_versions import canonical_text, difference, record_text
-from console.control.from_git.texts import values_of
+from console.control.document_texts import values_of
 from tests.factory import rule
 
 FIRST = "distribution: winback\ntrigger: customer.order.paid\nconsent: marketing\nstatus: LIVE\n"

@@ -21,7 +21,7 @@ from msgspec import Meta
 from agents.broker.reader import TopicReader
 from console.api.events import EXAMPLE
 from console.api.pages import next_cursor, read_cursor
-from console.api.problems import Detail, in_body, in_parameter, pointer_of, pointer_to, refused
+from console.api.problems import Detail, in_body, in_parameter, refused
 from console.api.route import MOST_BYTES, ById, Call, Name, Paged, Reply, Route, Writing
 from console.control import dead_letters as control
 from console.control import mending
@@ -30,6 +30,7 @@ from console.control.mending import FieldChange
 from console.control.not_found import not_found
 from schemas.dead_letter import DeadLetter
 from schemas.errors import BadRecord, DefinitionInvalid, TidingsError, TryLater
+from schemas.formats.pointers import pointer_of, pointer_to
 from schemas.record import JsonObject
 from schemas.topics import DEAD_LETTERS
 

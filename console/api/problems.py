@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -14,6 +13,7 @@ from console.control.approvals import ApprovalNeeded
 from console.control.not_found import NotFound
 from schemas.errors import BadQuestion, BadRecord, DefinitionInvalid, TidingsError, TryLater
 from schemas.errors import Problem as FoundProblem
+from schemas.formats.pointers import pointer_of
 from store.distributions import VersionConflict
 from streams.values.wording import parts_of
 
@@ -167,20 +167,6 @@ def in_parameter(name: str, message: str) -> Detail:
     """A problem of a parameter of the path or the query."""
     given, allowed, nearest = parts_of(message)
     return Detail(parameter=name, detail=message, given=given, allowed=allowed, nearest=nearest)
-
-
-_STEP = re.compile(r'"((?:[^"\\]|\\.)+)"|\[(\d+)\]|([^.\[\]"]+)')
-
-
-def pointer_of(path: str) -> str:
-    """A problem's path, as in channels[0].email.text, as a JSON pointer (RFC 6901)."""
-    steps = [re.sub(r'\\(["\\])', r"\1", quoted) or place or name for quoted, place, name in _STEP.findall(path)]
-    return pointer_to(*steps)
-
-
-def pointer_to(*steps: str) -> str:
-    """The JSON pointer (RFC 6901) of these steps."""
-    return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)
 
 
 def _counted(number: int) -> str:

@@ -10,8 +10,9 @@ import msgspec
 from msgspec import Meta
 from multidict import MultiMapping
 
-from console.api.problems import Detail, Refusal, Refused, in_body, in_parameter, pointer_of, refused
+from console.api.problems import Detail, Refusal, Refused, in_body, in_parameter, refused
 from schemas.errors import BadRecord
+from schemas.formats.pointers import pointer_of
 from schemas.wire.json_text import decode_unambiguous
 from streams.values.wording import invalid, invalid_kind, refuse_unknown
 

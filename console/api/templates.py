@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from console.api.documents import keep_of, keep_of_planned
 from console.api.pages import page_of
-from console.api.problems import Detail, in_body, pointer_to, refused
+from console.api.problems import Detail, in_body, refused
 from console.api.route import ById, Call, Cursor, Instant, Name, Overriding, Paged, Reply, Route
 from console.api.versions import VersionNumber, etag, is_known, must_match
 from console.control import distributions, roll_out, templates
@@ -19,6 +19,7 @@ from console.control.plan import Planned
 from console.control.template_source import SourceFile, sources
 from console.control.templates import SentVersion, TemplateSummary
 from schemas.errors import DefinitionInvalid
+from schemas.formats.pointers import pointer_to
 from schemas.template import NamedTemplate
 from store.distributions import VersionConflict
 from streams.values.wording import invalid

@@ -16,7 +16,7 @@ from msgspec import Meta
 
 from console.api.documents import document_of
 from console.api.events import EXAMPLE
-from console.api.problems import in_body, of_document, pointer_of, refused
+from console.api.problems import in_body, of_document, refused
 from console.api.route import PRIVATE, ById, Call, Instant, Name, Nothing, Reply, Route, Writing
 from console.control import distributions, message_trial
 from console.control.events import customer_of, of_project
@@ -29,6 +29,7 @@ from console.control.preview.messages import Candidate, Previewed, Rendering
 from schemas.closed import ChannelName
 from schemas.decision import Check, Decision
 from schemas.errors import BadQuestion, BadRecord, DefinitionInvalid
+from schemas.formats.pointers import pointer_of
 from schemas.record import JsonObject
 from store.consent_choices import ConsentChoices
 from store.segments import Segments

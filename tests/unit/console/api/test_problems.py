@@ -5,9 +5,10 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from console.api.problems import MEANINGS, Refusal, of_document, pointer_of, refusal_of
+from console.api.problems import MEANINGS, Refusal, of_document, refusal_of
 from console.control.not_found import not_found
 from schemas.errors import BadQuestion, BadRecord, DefinitionInvalid, InvalidEvent, Problem, TidingsError, TryLater
+from schemas.formats.pointers import pointer_of
 from store.distributions import VersionConflict
 from streams.values.wording import invalid, unknown
 

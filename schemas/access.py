@@ -57,7 +57,7 @@ Permission = Literal[
 ]
 """What a route asks for. `set_live` is needed for every change of what is live, or becomes so; `sends:confirm`
 to have sent what `sends:write` drew up, `sends:approve` to approve of it where it goes to many; `distributions:test` to
-send one message, as a test, to an address."""
+send one message, as a test, to an address, and to have accounts and links asked before it is set live."""
 PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
 
 _VIEWER: tuple[Permission, ...] = (

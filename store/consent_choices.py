@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -56,6 +56,13 @@ class ConsentChoices:
         async with passing_errors(self._pool):
             rows = await self._pool.fetch(self._sql["choices_of"], project_id, customer_id)
         return tuple(Choice(**row) for row in rows)
+
+    async def who_withdrew(self, project_id: str, customers: Collection[str], category: str) -> set[str]:
+        """Those of some customers who have withdrawn a category with us, and whose profile does not say so yet."""
+        categories = [category, EVERY_CATEGORY]
+        async with passing_errors(self._pool):
+            rows = await self._pool.fetch(self._sql["who_withdrew"], project_id, list(customers), categories)
+        return {row["customer_id"] for row in rows}
 
     async def known(self, project_id: str, customer_id: str) -> KnownConsents:
         """The consents of a customer as they stand now."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -178,6 +178,16 @@ class Segments:
     async def members(self, project_id: str, segment_id: str, limit: int, after: str = "") -> list[asyncpg.Record]:
         """customer_id, since; by id, behind one of them."""
         return await self._fetch("members", project_id, segment_id, limit, after)
+
+    async def spread_members(self, project_id: str, segment_id: str, limit: int) -> dict[str, bytes | None]:
+        """Some members, spread over all of them, each with the profile as JSON where there is one; by id."""
+        rows = await self._fetch("spread_members", project_id, segment_id, limit)
+        return {row["customer_id"]: row["profile"] for row in rows}
+
+    async def profiles(self, project_id: str, customers: Collection[str]) -> dict[str, bytes]:
+        """The profiles, as JSON, of those of some customers who have one."""
+        rows = await self._fetch("profiles_by_id", project_id, list(customers))
+        return {row["customer_id"]: row["profile"] for row in rows}
 
     async def count(self, project_id: str, segment_id: str) -> int:
         """The number of members of a segment."""

@@ -14,9 +14,12 @@ async def check_record(signer: Signer) -> AccountCheck:
     records = await published(place)
     if records is None:
         return AccountCheck(True, f"DKIM: DNS could not be asked for {place}")
+    wanted = f"v=DKIM1; k={signer.kind}; p={signer.public_key}"
+    if len(records) > 1:  # which of them counts is each verifier's choice (RFC 6376, 3.6.2.2)
+        several = f"DKIM: {place} has {len(records)} TXT records, of which verifiers take any one"
+        return AccountCheck(False, f"{several}. Leave this one alone there: {wanted}")
     if any(is_record_of(signer, one) for one in records):
         return AccountCheck(True, f"DKIM: the key of {place} is the one that signs")
-    wanted = f"v=DKIM1; k={signer.kind}; p={signer.public_key}"
     there = "has another key than the one that signs" if records else "does not exist"
     return AccountCheck(False, f"DKIM: the TXT record {place} {there}. Publish there: {wanted}")
 

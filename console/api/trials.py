@@ -167,7 +167,7 @@ async def preview_distribution(call: Call[ById, Nothing, PreviewAsked]) -> Reply
 async def test_distribution(call: Call[ById, Writing, TrialAsked]) -> Reply:
     """Send one message, as a test."""
     asked, settings, now = call.body, call.wiring.settings, _moment(call.body.at, call.now)
-    candidate = await _candidate(call)
+    candidate = await candidate_of(call)
     if asked.arm is not None:
         candidate = candidate.in_arm(asked.arm)
     event, profile = _occasion(call)
@@ -188,8 +188,8 @@ async def test_distribution(call: Call[ById, Writing, TrialAsked]) -> Reply:
     return Reply(sent)
 
 
-async def _candidate(call: Call[ById, Writing, TrialAsked]) -> Candidate:
-    """The distribution as it is applied, or the draft in the request."""
+async def candidate_of(call: Call[ById, Any, Any]) -> Candidate:
+    """The distribution as it is applied, or the draft in the request. Raises Refused, NotFound, TryLater."""
     draft = call.body.document
     if draft is None:
         return await messages.from_store(call.pool, call.project_id, call.path.id)

@@ -70,6 +70,9 @@ COMMANDS: dict[str, Command] = {
         _TRY,
         "Show messages word for word: bodies, headers, subjects, texts. Nothing is sent; a file needs no servers.",
     ),
+    "preflight": Command(
+        "preflight", _TRY, "Look a distribution over before it is set live: all that would stop it from sending well."
+    ),
     "sample": Command("events", _TRY, "Print a valid event of a type, to try a distribution on or to publish."),
     "why": Command("why", _TRY, "Show what was decided about a customer, and what became of each delivery."),
     "stats": Command(
@@ -126,6 +129,7 @@ WITHIN_A_PROJECT = frozenset(
             "check",
             "simulate",
             "preview",
+            "preflight",
             "sample",
             "why",
             "stats",

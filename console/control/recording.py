@@ -121,14 +121,27 @@ def from_topics(wire: Wire, topics: Collection[str], whose: Whose) -> Recording:
     return _recording((one for topic in topics for one in _of_topic(wire, topic)), whose)
 
 
-def _of_topic(wire: Wire, topic: str) -> Iterator[tuple[str, JsonObject | BadRecord, Headers]]:
+def newest_of(wire: Wire, topic: str, whose: Whose, most: int) -> Recording:
+    """The newest events of a topic: those among about `most` records at the ends of its partitions. Raises TryLater."""
+    return _recording(_of_topic(wire, topic, most), whose)
+
+
+def _of_topic(wire: Wire, topic: str, most: int | None = None) -> Iterator[tuple[str, JsonObject | BadRecord, Headers]]:
     with TopicReader(wire, topic) as reader:
-        for message in reader.until_now():
+        start = {} if most is None else _near_the_ends(reader, most)
+        for message in reader.until_now(start=start):
             place = f"{topic}-{message.partition()}@{message.offset()}"
             try:
                 yield place, reader.decode(message), headers_of(message)
             except BadRecord as error:
                 yield place, error, ()
+
+
+def _near_the_ends(reader: TopicReader, most: int) -> dict[int, int]:
+    """An offset of each partition, behind which there are about `most` records in all."""
+    bounds = {partition: reader.bounds(partition) for partition in reader.partitions}
+    each = -(-most // len(bounds))
+    return {partition: max(low, end - each) for partition, (low, end) in bounds.items()}
 
 
 def _recording(records: Iterable[tuple[str, JsonObject | BadRecord, Headers]], whose: Whose) -> Recording:

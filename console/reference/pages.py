@@ -24,6 +24,7 @@ from console.reference.documents import (
 )
 from console.reference.gallery import gallery_page
 from console.reference.payload import payload_page
+from console.reference.preflight import preflight_page
 from console.reference.providers import providers_page
 from console.reference.retries import retries_page
 from console.reference.templates import templates_page
@@ -203,6 +204,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "payload.md": payload_page,
     "gallery.md": gallery_page,
     "templates.md": templates_page,
+    "preflight.md": preflight_page,
     "providers.md": providers_page,
     "retries.md": retries_page,
 }

@@ -5,6 +5,12 @@
 select category, given, chosen_at as at, way, delivery_id, taken_over_at is not null as is_taken_over
 from consent_choices where project_id = $1 and customer_id = $2 order by category;
 
+-- name: who_withdrew
+-- Those of some customers to whom nothing of a category is sent because of what they have chosen.
+select distinct customer_id from consent_choices
+where project_id = $1 and customer_id = any($2::text[]) and category = any($3::text[])
+  and not given and taken_over_at is null;
+
 -- name: one_at_a_time
 -- Holds off another choice of the same customer until this transaction ends.
 select pg_advisory_xact_lock(hashtextextended($1 || chr(31) || $2, 34));

@@ -46,6 +46,18 @@ select definition from segments where project_id = $1 and segment_id = $2;
 select customer_id, since from segment_memberships
 where project_id = $1 and segment_id = $2 and is_member and customer_id > $4 order by customer_id limit $3;
 
+-- name: spread_members
+-- Some who are in a segment, spread over all of them and each time the same, with their profiles.
+select m.customer_id, c.profile from (
+    select customer_id from segment_memberships where project_id = $1 and segment_id = $2 and is_member
+    order by hashtextextended(customer_id, 0), customer_id limit $3) m
+left join segment_customers c on c.project_id = $1 and c.customer_id = m.customer_id
+order by m.customer_id;
+
+-- name: profiles_by_id
+-- The profiles of those of some customers that have one, with their ids.
+select customer_id, profile from segment_customers where project_id = $1 and customer_id = any($2::text[]);
+
 -- name: count
 -- How many are in a segment.
 select count(*) from segment_memberships where project_id = $1 and segment_id = $2 and is_member;

@@ -8,19 +8,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 from email.message import EmailMessage
+from types import MappingProxyType
 from typing import Any, assert_never
 
 import asyncpg
 import msgspec
 
 from agents.channels import channels_of, shared_accounts
-from channels.accounts import AccountBook, HeldAccount
+from channels.accounts import AccountBook, HeldAccount, Place
 from channels.attachments import AnyFile
 from channels.email.channel import EmailRequest
 from channels.email.mime import dated
 from channels.http.api import HttpRequest
 from channels.registry import CHANNEL_TYPES
 from channels.sms.request import SmsRequest
+from channels.tracked import NO_TRACKED_LINKS, TrackedLinks
 from console.control import distributions
 from console.control.context import ProjectContext
 from console.control.distribution_check import Known, check
@@ -112,13 +114,20 @@ class Rendering:
     zone: tzinfo
 
     @classmethod
-    def of(cls, settings: Settings) -> Rendering:
-        """The means that a sender has."""
+    def of(
+        cls,
+        settings: Settings,
+        own: Mapping[Place, Any] = MappingProxyType({}),
+        tracked: TrackedLinks = NO_TRACKED_LINKS,
+    ) -> Rendering:
+        """The means that a sender has. `own` are accounts that projects have themselves."""
         webhook = settings.webhook
-        own = ("webhook-signature",) if webhook.secrets else ()
+        signature = ("webhook-signature",) if webhook.secrets else ()
         legacy = ("x-voucherify-signature",) if webhook.legacy_secret.reveal() else ()
-        channels = channels_of(settings, _WithExamples(shared_accounts(settings)))
-        return cls(channels, ("webhook-id", "webhook-timestamp", *own, *legacy), settings.zone)
+        book = _WithExamples(shared_accounts(settings))
+        book.replace(own)
+        channels = channels_of(settings, book, tracked=tracked)
+        return cls(channels, ("webhook-id", "webhook-timestamp", *signature, *legacy), settings.zone)
 
 
 def from_documents(
@@ -181,7 +190,7 @@ def preview(
     rule, zone = candidate.distribution, rendering.zone
     one = unguarded(candidate, event, profile, zone, now)
     skipped = [decision for decision in one.decisions if decision.outcome == "skipped"]
-    made = [rendered(rendering, _as_decided(delivery, rule), candidate.templates, now) for delivery in one.deliveries]
+    made = [rendered(rendering, as_decided(delivery, rule), candidate.templates, now) for delivery in one.deliveries]
     unreached = [
         Preview(decision.channel, "", failure=_why(decision))
         for decision in skipped
@@ -291,7 +300,8 @@ def _why(decision: Decision) -> str:
     return f"{decision.reason}: {decision.detail}" if decision.detail else str(decision.reason)
 
 
-def _as_decided(delivery: Delivery, distribution: Distribution) -> Delivery:
+def as_decided(delivery: Delivery, distribution: Distribution) -> Delivery:
+    """A delivery of `unguarded` in the category that its distribution has."""
     return msgspec.structs.replace(delivery, category=distribution.consent)
 
 

@@ -48,7 +48,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Preflight:
-    """The findings, the worst first. Of an `audience` so many were `looked_at`, of whom `gets` would be sent something."""
+    """The findings, the worst first. Of an `audience` so many were `looked_at`, and `gets` of them would be sent it."""
 
     distribution: str
     version: int

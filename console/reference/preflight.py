@@ -16,8 +16,8 @@ Written from `console/control/preflight/finding.py` by `python -m console.refere
 all that would stop it from sending well is said. Nothing is sent, claimed or written down.
 
 **Whom it is judged on.** The members of `--segment`; else those of the segment that its trigger names, where that is
-defined here; else the customers of the newest events of its kind, among {MOST_RECORDS:,} records of their topic. At
-most {MOST} of them are looked at (`--most`, up to {MOST_ASKED:,}): of a segment spread over all of it, and the same ones
+defined here; else customers of the newest events of its kind, among {MOST_RECORDS:,} records of their topic. At most
+{MOST} of them are looked at (`--most`, up to {MOST_ASKED:,}): of a segment spread over all of it, and the same ones
 each time; of events the newest, one a customer. What is then said of the whole audience (codes, parts of text messages,
 the pace of accounts) is reckoned from that part. Where nobody is known, a sample stands for them: `audience_unknown`.
 

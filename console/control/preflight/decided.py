@@ -21,7 +21,7 @@ _HELD = ("quiet_hours", "capped", "gathered")
 _OF_REASON: Mapping[str, tuple[FindingKind, str, str]] = {
     "consent": ("consent_missing", "consent", "have not given it"),
     "rule_error": ("cannot_judge", "when", "cannot be judged"),
-    "capped": ("capped", "caps", "are kept from it by a cap"),
+    "capped": ("capped", "cap", "are kept from it by a cap"),
     "expired": ("expires_waiting", "expires_after", "have it expire before it is sent"),
 }
 """By the reason of a decision: the finding, its key, and what becomes of so many."""
@@ -80,7 +80,7 @@ def findings(rule: Distribution, decided: Decided) -> Iterator[Finding]:
             yield found(kind, at, text, count=number, of=decided.size)
     yield from _without_address(rule, decided)
     if gets:
-        yield from _waiting(decided, gets)
+        yield from _waiting(rule, decided, gets)
 
 
 def _without_address(rule: Distribution, decided: Decided) -> Iterator[Finding]:
@@ -97,7 +97,7 @@ def _without_address(rule: Distribution, decided: Decided) -> Iterator[Finding]:
         yield found("address_missing", at, text, count=number, of=decided.size)
 
 
-def _waiting(decided: Decided, gets: Mapping[str, frozenset[str]]) -> Iterator[Finding]:
+def _waiting(rule: Distribution, decided: Decided, gets: Mapping[str, frozenset[str]]) -> Iterator[Finding]:
     """Where everybody who gets it has to wait first, for the hours or for a cap."""
     waits = [_first_wait(decided.firsts[event].values()) for event in gets]
     held = [one for one in waits if one is not None]
@@ -106,7 +106,8 @@ def _waiting(decided: Decided, gets: Mapping[str, frozenset[str]]) -> Iterator[F
     reasons = Counter(str(one.reason) for one in held)
     until = min(one.until for one in held if one.until is not None)
     said = ", ".join(f"{reason} ({number})" for reason, number in reasons.most_common())
-    key = "caps" if set(reasons) <= {"capped", "gathered"} else "windows"
+    by_cap = set(reasons) <= {"capped", "gathered"}
+    key = "cap" if by_cap else "window" if rule.window is not None else ""
     text = f"all of {len(held):,} wait, the first until {until:%Y-%m-%d %H:%M}Z: {said}"
     yield found("all_wait", key, text, count=len(held), of=len(held))
 

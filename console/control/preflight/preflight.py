@@ -32,6 +32,9 @@ from console.control.preview.trial import perhaps_problems
 from schemas.channels.email import EmailPlan
 from streams.documents.distribution import Definition
 
+_ENGLISH = "en"
+"""The language of default texts, where the brand names none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -133,7 +136,7 @@ def _of_messages(
     made = list(_of_templates(candidate, project))
     if audience.is_known:
         made += decisions.findings(rule, looked.decided)
-    made += written.findings(candidate, messages, audience, project.brand.locale)
+    made += written.findings(candidate, messages, audience, project.brand.locale or _ENGLISH)
     largest = written.largest(messages)
     if largest is not None:
         tracked = Rendering.of(wiring.settings, ways.own, _tracked(wiring, project))

@@ -62,3 +62,14 @@ async def test_dns_is_asked(answer: object, is_well: bool, said: str, monkeypatc
     assert (record(one) in found.said) != is_well
     assert asked == [(PLACE, "TXT")]
     assert (await published(PLACE) is None) == ("could not" in said)
+
+
+async def test_a_second_record_beside_the_right_one_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = signer("rsa")
+
+    async def resolve(*_: object, **__: object) -> list[SimpleNamespace]:
+        return [SimpleNamespace(strings=(text.encode(),)) for text in ("v=DKIM1; p=left", record(one))]
+
+    monkeypatch.setattr(dns.asyncresolver, "resolve", resolve)
+    found = await check_record(one)
+    assert (found.is_well, "has 2 TXT records" in found.said) == (False, True)

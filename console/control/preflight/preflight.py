@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -21,10 +21,11 @@ from channels.tracked import TrackedLinks
 from console.control.context import ProjectContext
 from console.control.distribution_check import email_problems
 from console.control.preflight import decided as decisions
-from console.control.preflight import links, reached, stock, texts, written
+from console.control.preflight import links, stock, texts, written
 from console.control.preflight.audience import MOST, Audience, Sought, audience_of
 from console.control.preflight.decided import Decided, decide
 from console.control.preflight.finding import Finding, found, in_order
+from console.control.preflight.reached import Gets, reach
 from console.control.preflight.ways import Ways
 from console.control.preflight.written import Written
 from console.control.preview.messages import Candidate, Rendering
@@ -70,17 +71,18 @@ class Preflight:
 
 @dataclass(frozen=True, slots=True)
 class _Looked:
-    """The audience, what was decided about it, and what was written to it."""
+    """The audience, what was decided about it, what was written to it, and who gets it in the end."""
 
     audience: Audience
     decided: Decided
     messages: list[Written]
+    gets: Gets
 
     @property
     def expected(self) -> int:
         """Those of the whole audience who would be sent something, as far as a part of it tells."""
         of = self.audience.size
-        return -(-len(self.decided.gets) * self.audience.total // of) if of else 0
+        return -(-len(self.gets) * self.audience.total // of) if of else 0
 
 
 async def preflight(
@@ -100,15 +102,17 @@ async def preflight(
     audience, made = await audience_of(pool, wiring, rule, Sought(asked.segment, asked.most, moment))
     rendering = Rendering.of(wiring.settings, ways.own)
     looked = await asyncio.to_thread(_look, candidate, audience, rendering, project, moment)
+    out = await reach(pool, rule, audience, looked.messages, looked.decided.gets)
+    looked = replace(looked, gets=out.gets)
+    made += out.findings
     made += await asyncio.to_thread(_of_messages, candidate, looked, wiring, ways, project, asked, moment)
     made += [*ways.missing(), *ways.refused_addresses(project.reach), *ways.slow(looked.expected)]
     made += await ways.held(pool, looked.messages)
-    made += await reached.findings(pool, rule, audience, looked.messages, looked.decided.gets)
     made += await _of_stock(pool, candidate, project, looked, now)
     if not asked.offline:
         made += await ways.ask(pool, look_up)
         made += await _of_links(candidate, project)
-    gets = len(looked.decided.gets) if audience.is_known else 0
+    gets = len(looked.gets) if audience.is_known else 0
     looked_at = audience.size if audience.is_known else 0
     return Preflight(
         rule.id, rule.version, str(rule.status), audience.total, audience.whence, looked_at, gets, in_order(made)
@@ -119,7 +123,8 @@ def _look(
     candidate: Candidate, audience: Audience, rendering: Rendering, project: ProjectContext, moment: datetime
 ) -> _Looked:
     decided = decide(candidate.distribution, audience, project.zone, moment)
-    return _Looked(audience, decided, written.write_all(candidate, audience, rendering, project.zone, moment))
+    messages = written.write_all(candidate, audience, rendering, project.zone, moment)
+    return _Looked(audience, decided, messages, decided.gets)
 
 
 def _of_messages(
@@ -142,9 +147,9 @@ def _of_messages(
         tracked = Rendering.of(wiring.settings, ways.own, _tracked(wiring, project))
         clipped = written.clipped(largest, messages, tracked, candidate, moment)
         made += [] if clipped is None else [clipped]
-    gets, of = looked.decided.gets, audience.size
+    of = audience.size
     total = audience.total if audience.is_known else of
-    made += texts.findings(rule, written.texts_of(messages), gets, total, of, asked.sms_price)
+    made += texts.findings(rule, written.texts_of(messages), looked.gets, total, of, asked.sms_price)
     return made
 
 

@@ -1,4 +1,4 @@
-"""Preflights over the API and by the command, on a real Kafka and PostgreSQL: what is found, and that nothing is done."""
+"""Preflights over the API and by the command, on a real Kafka and PostgreSQL: what is found, and nothing is done."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ async def test_those_who_get_nothing_are_counted_by_the_reason(api: Api) -> None
     await members(api, *people)
     await drafted(api)
     await ConsentChoices(api.pool).choose("shop", "c4", {"marketing": False}, way="page", delivery_id=None)
-    blocked = NewSuppression("shop", "ann5@shop.example", "manual", "test", "ann")
+    blocked = NewSuppression("shop", "ann5@shop.example", "requested", "test", "ann")
     await Suppressions(api.pool).add([blocked], by="ann")
     report = await looked(api)
     found = kinds(report)

@@ -142,11 +142,9 @@ def _of_messages(
     if audience.is_known:
         made += decisions.findings(rule, looked.decided)
     made += written.findings(candidate, messages, audience, project.brand.locale or _ENGLISH)
-    largest = written.largest(messages)
-    if largest is not None:
-        tracked = Rendering.of(wiring.settings, ways.own, _tracked(wiring, project))
-        clipped = written.clipped(largest, messages, tracked, candidate, moment)
-        made += [] if clipped is None else [clipped]
+    tracked = Rendering.of(wiring.settings, ways.own, _tracked(wiring, project))
+    clipped = written.clipped(messages, tracked, candidate, moment)
+    made += [] if clipped is None else [clipped]
     of = audience.size
     total = audience.total if audience.is_known else of
     made += texts.findings(rule, written.texts_of(messages), looked.gets, total, of, asked.sms_price)

@@ -26,6 +26,7 @@ from schemas.formats.languages import taken
 from schemas.formats.paths import path_text, read_path, value_at
 from schemas.record import JsonObject
 from schemas.template import StoredTemplate
+from schemas.tracking import agrees
 
 CLIPPED_FROM = 102_000
 """Bytes of HTML from which on Gmail shows a part alone. It publishes no number: 102 KB is what many have measured."""
@@ -84,29 +85,28 @@ def findings(
         yield from _missing(candidate, audience)
 
 
-def largest(written: Iterable[Written]) -> Written | None:
-    """The e-mail with the most HTML."""
+def clipped(written: Sequence[Written], rendering: Rendering, candidate: Candidate, now: datetime) -> Finding | None:
+    """A finding where e-mails are clipped, as they leave. `rendering` tracks links, where that is wanted.
+
+    Of those who agree to that the largest mail is written once more, and what its links add is added to all of theirs.
+    """
     mails = [one for one in written if one.shown.facts.get("html")]
-    return max(mails, key=html_size, default=None)
-
-
-def html_size(one: Written) -> int:
-    """The bytes of its HTML."""
-    return len(str(one.shown.facts.get("html", "")).encode())
-
-
-def clipped(
-    of: Written, written: Sequence[Written], rendering: Rendering, candidate: Candidate, now: datetime
-) -> Finding | None:
-    """A finding where the largest e-mail is clipped, as it leaves with its links tracked where that is wanted."""
-    tracked = rendered(rendering, of.delivery, candidate.templates, now)
-    added = len(str(tracked.facts.get("html", "")).encode()) - html_size(of)
-    large = [one for one in written if html_size(one) + added > CLIPPED_FROM]
+    most = max((one for one in mails if agrees(one.delivery.data)), key=_html_size, default=None)
+    added = 0
+    if most is not None:
+        tracked = rendered(rendering, most.delivery, candidate.templates, now)
+        added = len(str(tracked.facts.get("html", "")).encode()) - _html_size(most)
+    sizes = [(_html_size(one) + (added if agrees(one.delivery.data) else 0), one.at) for one in mails]
+    large = [(size, at) for size, at in sizes if size > CLIPPED_FROM]
     if not large:
         return None
-    mails = sum(one.delivery.channel == "email" for one in written)
-    text = f"{len(large):,} of {mails:,} e-mails, the largest with {html_size(of) + added:,} bytes of HTML"
-    return found("mail_clipped", of.at, text, count=len(large), of=mails)
+    size, at = max(large)
+    text = f"{len(large):,} of {len(mails):,} e-mails, the largest with {size:,} bytes of HTML"
+    return found("mail_clipped", at, text, count=len(large), of=len(mails))
+
+
+def _html_size(one: Written) -> int:
+    return len(str(one.shown.facts.get("html", "")).encode())
 
 
 def _place_of(rule: Distribution, delivery: Delivery) -> str:

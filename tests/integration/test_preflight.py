@@ -262,6 +262,14 @@ async def test_a_mail_that_nobody_can_leave_is_a_blocker_and_a_hidden_way_a_warn
     assert kinds(await looked(api)) == {}
 
 
+async def test_a_console_that_customers_do_not_reach_is_found_by_the_links_to_it(api: Api, wiring: Wiring) -> None:
+    await members(api, person(0))
+    await drafted(api)
+    local = replace(wiring.settings.console, public_url="http://localhost:9000")
+    found = await of_use_case(api, Wiring(replace(wiring.settings, console=local)), offline=True)
+    assert (found["link_private"].severity, "localhost" in found["link_private"].reason) == ("blocker", True)
+
+
 async def of_use_case(
     api: Api, wiring: Wiring, dns: dict[str, list[str]] | None = None, **asked: Any
 ) -> dict[str, Any]:

@@ -105,10 +105,11 @@ async def site() -> AsyncIterator[str]:
 
 
 async def test_what_is_gone_is_broken_and_what_refuses_a_program_is_not_known(site: str) -> None:
-    links = [f"{site}/{status}" for status in (200, 302, 404, 410, 403, 503)]
+    links = [f"{site}/{status}" for status in (200, 302, 404, 410, 403, 503, 999)]
     found = await ask(links, OWN_NETWORKS)
     assert {link.rpartition("/")[2]: kind for link, (kind, _) in found.items()} == {
         "404": "link_broken", "410": "link_broken", "403": "link_unknown", "503": "link_unknown",
+        "999": "link_unknown",
     }  # fmt: skip
 
 

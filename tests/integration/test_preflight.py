@@ -316,6 +316,20 @@ async def test_an_account_that_is_paused_or_an_endpoint_that_is_says_how_it_is_r
     assert "account_missing" in kinds(await looked(api))
 
 
+async def test_a_pace_that_is_too_slow_for_what_expires_is_found(api: Api, wiring: Wiring) -> None:
+    await members(api, *(person(number) for number in range(5)))
+    account = replace(wiring.settings.email_accounts["main"], rate="1/m")
+    slow = Wiring(replace(wiring.settings, email_accounts={"main": account}))
+    await drafted(api)
+    assert "pace_slow" not in await of_use_case(api, slow, offline=True)
+    await drafted(api, expires_after="4m")
+    found = (await of_use_case(api, slow, offline=True))["pace_slow"]
+    assert found.pointer == "/channels/0/email/account"
+    assert "5 messages at 0.0166667 a second take 5m" in found.reason and "may wait 4m" in found.reason
+    await drafted(api, expires_after="6m")
+    assert "pace_slow" not in await of_use_case(api, slow, offline=True)
+
+
 async def test_parts_of_texts_are_counted_over_the_audience_and_cost_what_is_said(api: Api) -> None:
     await Accounts(api.pool).add(AccountKey("shop", "sms", "main"), TWILIO, Keys.read([RING]), by="ann")
     await members(api, person(0, name="Ann"), person(1, name="Łucja"), person(2, name="Bo"), person(3, phone=None))

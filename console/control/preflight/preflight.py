@@ -106,7 +106,7 @@ async def preflight(
     looked = replace(looked, gets=out.gets)
     made += out.findings
     made += await asyncio.to_thread(_of_messages, candidate, looked, wiring, ways, project, asked, moment)
-    made += [*ways.missing(), *ways.refused_addresses(project.reach), *ways.slow(looked.expected)]
+    made += [*ways.missing(), *ways.refused_addresses(project.reach), *ways.slow(looked.expected, rendering.channels)]
     made += await ways.held(pool, looked.messages)
     made += await _of_stock(pool, candidate, project, looked, now)
     if not asked.offline:

@@ -13,12 +13,11 @@ import asyncpg
 from agents.accounts import account_keys, usable, usable_account
 from agents.channels import policies_of, shared_accounts
 from channels.accounts import AccountBook, HeldAccount, Place
-from channels.contract import NotOffered
+from channels.contract import AnyChannel, NotOffered
 from channels.email.dkim_record import published
 from channels.email.sender_records import LookUp, sender_faults
 from channels.email.smtp_session import EmailAccount
 from channels.http.ssrf import Reach
-from channels.registry import CHANNEL_TYPES
 from console.control import accounts, destinations
 from console.control.destinations import HeldDestination
 from console.control.distribution_check import address_problems
@@ -134,19 +133,19 @@ class Ways:
             _held(one, at) for one in now for (channel, name), at in places.items() if (channel, name) == _named(one)
         ]
 
-    def slow(self, expected: int) -> Iterator[Finding]:
+    def slow(self, expected: int, channels: Mapping[ChannelName, AnyChannel]) -> Iterator[Finding]:
         """Accounts that take longer over so many messages than these may wait."""
-        book = AccountBook(self._shared)
-        book.replace(self.own)
         most = _SLOW if self._rule.expires_after is None else timedelta(seconds=self._rule.expires_after)
+        policies = policies_of(self._settings.sender)
         for used in self._used:
-            account = book.find(used.key.channel, used.key.project_id, used.key.name)
-            limit = getattr(account, "limit", None) or policies_of(self._settings.sender)[used.key.channel].limit
-            if limit.rate is None or not expected:
+            channel = used.key.channel
+            own = channels[channel].limit(used.key.project_id, used.key.name)
+            rate = own.rate or policies[channel].limit.rate
+            if rate is None or not expected:
                 continue
-            takes = timedelta(seconds=expected / limit.rate.per_second)
+            takes = timedelta(seconds=expected / rate.per_second)
             if takes > most:
-                pace, span = f"{limit.rate.per_second:g} a second", format_duration(int(takes.total_seconds()))
+                pace, span = f"{rate.per_second:g} a second", format_duration(int(takes.total_seconds()))
                 allowed = format_duration(int(most.total_seconds()))
                 text = f"{expected:,} messages at {pace} take {span} by {used.key}, and may wait {allowed}"
                 yield found("pace_slow", used.at, text)
@@ -165,8 +164,6 @@ class Ways:
         return not isinstance(usable(stored, account_keys(self._settings)), HeldAccount)
 
     async def _tried(self, pool: asyncpg.Pool, used: UsedAccount) -> list[Finding]:
-        if used.key.channel not in CHANNEL_TYPES:
-            return []
         try:
             async with asyncio.timeout(_SECONDS):
                 checked = await accounts.check(Accounts(pool), self._settings, used.key)

@@ -50,6 +50,7 @@ BOTH = (
     "apply distribution.yaml --yes",
     "distributions pause a",
     "simulate --event event.json",
+    "preflight winback",
     "why c1",
     "customers erase c1",
     "stats",

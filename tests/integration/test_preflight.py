@@ -353,7 +353,12 @@ async def test_a_mail_that_comes_first_leaves_texts_to_those_without_an_address(
     assert kinds(await looked(api))["sms_cost"]["reason"].startswith("1 parts for 1 messages")
 
 
-CAMPAIGN: Any = {"campaign": "spring", "kind": "DISCOUNT_COUPONS", "type": "STATIC", "discount": {"percent_off": 10}}
+CAMPAIGN: Any = {
+    "campaign": "spring",
+    "kind": "DISCOUNT_COUPONS",
+    "type": "STATIC",
+    "discount": {"type": "PERCENT", "percent_off": 10},
+}
 
 
 async def test_codes_have_to_suffice_for_the_audience(api: Api) -> None:
@@ -364,10 +369,10 @@ async def test_codes_have_to_suffice_for_the_audience(api: Api) -> None:
     await drafted(api, publish={"campaign": "spring"}, context={"campaigns": campaigns})
     found = kinds(await looked(api))
     assert (found["codes_gone"]["pointer"], found["codes_gone"]["severity"]) == ("/publish/campaign", "blocker")
-    await api.ask("POST", "/campaigns/spring/codes", {"codes": ["A-1", "A-2"]})
+    await api.ask("POST", "/campaigns/spring/codes", {"codes": [{"code": "A-1"}, {"code": "A-2"}]})
     found = kinds(await looked(api))
     assert (found["codes_short"]["count"], found["codes_short"]["of"], "codes_gone" in found) == (2, 3, False)
-    await api.ask("POST", "/campaigns/spring/codes", {"codes": ["A-3"]})
+    await api.ask("POST", "/campaigns/spring/codes", {"codes": [{"code": "A-3"}]})
     assert kinds(await looked(api)) == {}
     over = {**CAMPAIGN, "expiration_date": "2020-01-01"}
     assert (await api.ask("PUT", "/campaigns/spring", over)).status == 200

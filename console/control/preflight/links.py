@@ -25,6 +25,7 @@ from channels.http.ssrf import PlaceRefused, Reach
 from channels.http.transport import BodyLimits, Transport
 from channels.templates.engine import PARTS
 from channels.tracked import target_of
+from schemas.formats.hosts import is_name
 from schemas.template import StoredTemplate
 
 MOST_ASKED = 50
@@ -94,6 +95,8 @@ def _of_page(link: str) -> Fault | None:
         return "link_malformed", f"{shown(link)} is not an address"
     parts = urlsplit(target)
     host = (parts.hostname or "").rstrip(".")
+    if ip_of(host) is None and not is_name(host):
+        return "link_malformed", f"{shown(link)} is not an address"
     if _is_private(host):
         return "link_private", f"{host} is not reached from outside"
     values = [unquote(step) for step in parts.path.split("/")] + [value for _, value in parse_qsl(parts.query)]

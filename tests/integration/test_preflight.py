@@ -167,7 +167,7 @@ async def test_those_who_get_nothing_are_counted_by_the_reason(api: Api) -> None
     found = kinds(report)
     assert (report["looked_at"], report["gets"], report["is_clear"]) == (6, 1, True)
     assert {kind: (one["pointer"], one["count"], one["of"]) for kind, one in found.items()} == {
-        "consent_missing": ("/consent", 1, 6),
+        "consent_missing": ("/consent", 2, 6),
         "address_missing": ("/channels/0/email", 1, 6),
         "suppressed": ("/channels/0/email", 1, found["suppressed"]["of"]),
     }
@@ -241,7 +241,7 @@ async def test_links_are_read_of_what_each_customer_would_get(api: Api) -> None:
 
 async def test_a_large_mail_is_measured_with_its_tracked_links(api: Api, wiring: Wiring) -> None:
     await members(api, person(0, consents={"marketing": True, "tracking": True}), person(1))
-    links = "".join(f'<a href="https://shop.example/{number}">a</a>' for number in range(600))
+    links = "".join(f'<a href="https://shop.example/{number}">a</a>' for number in range(1200))
     await drafted(api, html=links + LEAVE)
     assert "mail_clipped" not in await of_use_case(api, wiring, offline=True)
     tracking = Wiring(replace(wiring.settings, tracking=("clicks",)))
@@ -333,7 +333,7 @@ async def test_a_pace_that_is_too_slow_for_what_expires_is_found(api: Api, wirin
 async def test_parts_of_texts_are_counted_over_the_audience_and_cost_what_is_said(api: Api) -> None:
     await Accounts(api.pool).add(AccountKey("shop", "sms", "main"), TWILIO, Keys.read([RING]), by="ann")
     await members(api, person(0, name="Ann"), person(1, name="Łucja"), person(2, name="Bo"), person(3, phone=None))
-    await drafted(api, {"sms": {"account": "main", "text": "Hello {{ customer.name }}" + "x" * 100}})
+    await drafted(api, {"sms": {"account": "main", "text": "Hello {{ customer.name | default('you') }}" + "x" * 100}})
     found = kinds(await looked(api, sms_price="0.05"))
     assert set(found) == {"address_missing", "sms_cost", "sms_dear"}
     assert (found["sms_dear"]["count"], found["sms_dear"]["of"]) == (1, 3) and "Ł" in found["sms_dear"]["reason"]
@@ -419,7 +419,7 @@ async def test_an_empty_segment_and_no_events_leave_a_sample(api: Api) -> None:
     await drafted(api, trigger={"event": "customer.order.paid"})
     unknown = kinds(await looked(api))
     assert "none of the newest 0 events of events.orders" in unknown["audience_unknown"]["reason"]
-    missing = await api.ask("POST", "/distributions/winback/preflight", {"segment": "vpi"})
+    missing = await api.ask("POST", "/distributions/winback/preflight", {"segment": "vips"})
     assert (missing.status, missing.json["errors"][0]["nearest"]) == (404, "vip")
 
 

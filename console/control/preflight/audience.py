@@ -1,4 +1,4 @@
-"""Whom a distribution would go to: members of a segment, or the customers of the newest events that it is about.
+"""The audience of a distribution: members of a segment, or the customers of the newest events that it is about.
 
 As many as are asked for are looked at, one event each, as if it happened when it would be live.
 """

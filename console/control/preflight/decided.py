@@ -98,7 +98,7 @@ def _without_address(rule: Distribution, decided: Decided) -> Iterator[Finding]:
 
 
 def _waiting(rule: Distribution, decided: Decided, gets: Mapping[str, frozenset[str]]) -> Iterator[Finding]:
-    """Where everybody who gets it has to wait first, for the hours or for a cap."""
+    """A finding where everybody who gets it has to wait first, for the hours or for a cap."""
     waits = [_first_wait(decided.firsts[event].values()) for event in gets]
     held = [one for one in waits if one is not None]
     if len(held) < len(waits):

@@ -152,7 +152,7 @@ def _of_messages(
 
 
 def _of_templates(candidate: Candidate, project: ProjectContext) -> Iterator[Finding]:
-    """What `apply` would refuse, or has come about since: the brand, variables, and what is not always there."""
+    """All that `apply` would refuse, or has come about since: the brand, variables, and what is not always there."""
     definition = _definition(candidate)
     for problem in email_problems(definition, project, to_save=False):
         yield found("template_fails", problem.path, problem.message)

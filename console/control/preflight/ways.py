@@ -151,7 +151,7 @@ class Ways:
                 yield found("pace_slow", used.at, text)
 
     async def ask(self, pool: asyncpg.Pool, look_up: LookUp = published) -> list[Finding]:
-        """What providers say of the accounts, and DNS of their senders."""
+        """Ask providers about the accounts, and DNS about their senders."""
         fit = [one for one in self._used if self._is_fit(one.key)]
         asked = [self._tried(pool, one) for one in fit]
         asked += [self._sender(one, look_up) for one in fit if one.key.channel == "email"]

@@ -143,7 +143,7 @@ def _links(at: str, of_plan: Sequence[Written]) -> Iterator[Finding]:
 
 
 def _leaving(at: str, of_plan: Sequence[Written], rule: Distribution) -> Iterator[Finding]:
-    """Where a customer cannot leave, or does not see how."""
+    """Findings where a customer cannot leave, or does not see how."""
     mails = [one for one in of_plan if one.shown.failure is None]
     if rule.consent == TRANSACTIONAL or not mails:
         return

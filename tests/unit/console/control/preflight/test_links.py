@@ -96,7 +96,7 @@ async def site() -> AsyncIterator[str]:
 
     made = web.Application()
     made.router.add_get("/{status}", page)
-    runner = web.AppRunner(made)
+    runner = web.AppRunner(made, shutdown_timeout=0.1)
     await runner.setup()
     await (here := web.TCPSite(runner, "127.0.0.1", 0)).start()
     assert here._server is not None

@@ -31,7 +31,7 @@ class Reached:
 async def reach(
     pool: asyncpg.Pool, rule: Distribution, audience: Audience, written: Sequence[Written], gets: Gets
 ) -> Reached:
-    """Those of whom it is decided, without whom nothing leaves for. Raises TryLater."""
+    """Those who would be sent something, but for those whom nothing leaves for. Raises TryLater."""
     if not audience.is_known:
         return Reached(gets, ())
     left = await _who_left(pool, rule, audience, gets)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 
+from console.control.checking.fields import counted
 from console.control.preflight.finding import Finding, found
 from console.control.preflight.written import Texts, Written
 from schemas.distribution import Distribution
@@ -45,7 +46,7 @@ def _cost(at: str, sent: Sequence[Parts], expected: int, of: int, price: Decimal
     messages = -(-len(sent) * expected // of) if of else len(sent)
     whole = -(-parts * expected // of) if of else parts
     most = max(one.count for one in sent)
-    text = f"{whole:,} parts for {messages:,} messages, at most {most} each"
+    text = f"{counted(whole, 'part')} for {counted(messages, 'message')}, at most {most} each"
     if price is not None:
         cost = (price * whole).quantize(_CENT, ROUND_HALF_UP)
         text += f": {cost:,} at {price.normalize():f} a part"

@@ -29,6 +29,7 @@ from schemas.closed import ChannelName
 from schemas.distribution import Distribution
 from schemas.errors import TidingsError, TryLater
 from schemas.formats.durations import format_duration
+from schemas.limit import Rate
 from store.accounts import AccountKey, Accounts, StoredAccount
 from store.encryption import CannotDecrypt
 from store.sending.ledger import Ledger
@@ -145,7 +146,7 @@ class Ways:
                 continue
             takes = timedelta(seconds=expected / rate.per_second)
             if takes > most:
-                pace, span = f"{rate.per_second:g} a second", format_duration(int(takes.total_seconds()))
+                pace, span = _pace(rate), format_duration(int(takes.total_seconds()))
                 allowed = format_duration(int(most.total_seconds()))
                 text = f"{expected:,} messages at {pace} take {span} by {used.key}, and may wait {allowed}"
                 yield found("pace_slow", used.at, text)
@@ -191,6 +192,12 @@ class Ways:
         elif advice := dkim_advice(account.signer.domain, account.sender, account.host):
             made.append(found("signature_unaligned", used.at, advice))
         return made
+
+
+def _pace(rate: Rate) -> str:
+    """As in 14 a second, or 100 in 1m where that is less than one a second."""
+    slow = rate.per_second < 1 and float(rate.seconds).is_integer()
+    return f"{rate.count} in {format_duration(int(rate.seconds))}" if slow else f"{rate.per_second:g} a second"
 
 
 def _held(one: HeldDestination, at: str) -> Finding:

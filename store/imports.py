@@ -193,9 +193,13 @@ class StagedImports:
 
     # -- whoever works on them ------------------------------------------------------------------------------------
 
-    async def claim(self, owner: str, lease: timedelta) -> ImportRow | None:
-        """The oldest that nobody works on, for us alone as long as we say so in time."""
-        rows = await self._fetch("claim", owner, lease)
+    async def claim(self, owner: str, lease: timedelta, until: ImportRow | None = None) -> ImportRow | None:
+        """The oldest that nobody works on, for us alone as long as we say so in time.
+
+        `until`: it, or one of its kind that its project was handed before.
+        """
+        which = (until.project_id, until.kind, until.created_at) if until else (None, None, None)
+        rows = await self._fetch("claim", owner, lease, *which)
         return _row(rows[0]) if rows else None
 
     async def part(self, one: ImportRow, number: int) -> bytes | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -9,18 +11,18 @@ from typing import Annotated
 
 import typer
 
+from agents.clock import utc_now
 from console.cli.applying import DryRun
-from console.cli.context import Session, in_session
+from console.cli.context import SERVERS, Session, in_session
+from console.cli.import_of_customers import show_outcome, show_tried
+from console.cli.progress import bar
 from console.cli.terminal import AsJson, must_exist, show_json, show_rows, show_text
-from console.control import consents, erasures, exports
-from console.control.customers import check_rows
+from console.control import consents, erasures, exports, imports
 from console.control.erasures import Receipt
-from console.control.events import Reading, publish_checked
-from console.control.files.csv_file import CsvFile
-from console.control.files.customer_file import COLUMNS
+from console.control.imports import ImportWork, Upload
+from store.imports import ImportRow, LookedThrough
 
-_MOST_ROWS = 100_000
-"""Of a file: they are checked before the first is written, so all of them are kept in memory."""
+_JSON_LINES = (".ndjson", ".jsonl")
 
 commands = typer.Typer()
 customers_app = typer.Typer(no_args_is_help=True, help="Customers: import many, export or erase one.")
@@ -44,28 +46,46 @@ def export_command(
 
 @customers_app.command("import")
 def import_command(
-    file: Annotated[Path, typer.Argument(help="A CSV file whose first line names paths of the profile.")],
+    file: Annotated[Path, typer.Argument(help="CSV whose first line names paths of the profile, or .ndjson, .jsonl.")],
+    skip_wrong: Annotated[
+        bool, typer.Option("--skip-wrong", help="Leave wrong lines out, and write the others.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every line, and write nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Replace the whole profiles of the customers in a file: all of them, or none where a line is wrong.
 
-    Columns are id, name, email and the other texts, consents.<category>, metadata.<path> and address.<path>.
+    Columns are id, name, email and the other texts, consents.<category>, metadata.<path> and address.<path>. It is an
+    import as over the API, ends with 0 where every line went in, and is canceled where the command ends early.
     """
     must_exist([file])
+    with file.open("rb") as content:
+        upload = Upload(content, file.stat().st_size, "ndjson" if file.suffix in _JSON_LINES else "csv")
+        if dry_run:
+            found, is_right = in_session(lambda opened: _tried(opened, upload, skip_wrong=skip_wrong), *SERVERS)
+            show_tried(file, found, is_right=is_right, as_json=as_json)
+        else:
+            done = in_session(lambda opened: _imported(opened, upload, skip_wrong=skip_wrong), *SERVERS)
+            show_outcome(file, done, as_json=as_json)
 
-    async def work(opened: Session) -> int:
-        reading = Reading.by(opened.wiring.settings.matcher, opened.project_id, opened.now, customers=True)
-        checked = check_rows(opened.wiring, CsvFile(file, COLUMNS), reading, _MOST_ROWS)
-        if not dry_run:
-            await publish_checked(opened.wiring, checked)
-        return len(checked.outputs)
 
-    count = in_session(work, "kafka", "postgres")
-    if as_json:
-        show_json({"accepted": count, "dry_run": dry_run})
-    else:
-        show_text(f"{count:,} profiles {'would be' if dry_run else 'are'} written")
+async def _tried(opened: Session, upload: Upload, *, skip_wrong: bool) -> tuple[LookedThrough, bool]:
+    of = opened.wiring, opened.project_id, upload
+    return await imports.try_customers(*of, skip_wrong=skip_wrong, now=opened.now, most=None)
+
+
+async def _imported(opened: Session, upload: Upload, *, skip_wrong: bool) -> ImportRow:
+    begun = await imports.begin_customers(
+        opened.pool, opened.project_id, upload, skip_wrong=skip_wrong, actor=opened.actor
+    )
+    owner = f"{socket.gethostname()}-{os.getpid()}-{begun.import_id}"
+    with bar("checking", upload.size) as shown:
+
+        def see(now: ImportRow) -> None:
+            is_adding = now.state == "adding" and now.rows
+            shown.at(now.state, now.bytes * now.rows_read // now.rows if is_adding else now.bytes_read)
+
+        return await ImportWork(opened.pool, opened.wiring, owner, utc_now).see_through(begun, see)
 
 
 Categories = Annotated[list[str] | None, typer.Option(metavar="CATEGORY", help="May be repeated; * is all of them.")]

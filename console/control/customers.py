@@ -11,18 +11,14 @@ import msgspec
 from agents.broker.records import Output
 from agents.broker.wire import Wire
 from console.control.events import Checked, Reading, check_all, encoded, must_be_own, read_record
-from console.control.files.csv_file import CsvFile
-from console.control.files.customer_file import profile_of
-from schemas.errors import BadQuestion, BadRecord, DefinitionInvalid, InvalidEvent, Problem, TooLarge
+from schemas.errors import BadQuestion, BadRecord, InvalidEvent, TooLarge
 from schemas.events.event import MAX_ID
 from schemas.events.objects import Customer
 from schemas.record_key import check_parts
-from schemas.topics import CUSTOMERS, LARGEST_ROW
+from schemas.topics import LARGEST_ROW
 from schemas.wire.avro_schema import EXTRA
 from streams.values.wording import invalid_kind
 
-_NAMED = 100
-"""Of what is wrong with a file, how many are named."""
 _ALLOWED_ID = f"a text of 1 to {MAX_ID} characters without U+0000 and U+001F, which no key of a topic keeps"
 
 
@@ -51,35 +47,6 @@ def check_profiles(wire: Wire, profiles: Sequence[Any], reading: Reading, *, is_
         return topic, output
 
     return check_all(wire, profiles, reading, check, is_list=is_list)
-
-
-def check_rows(wire: Wire, file: CsvFile, reading: Reading, most: int) -> Checked:
-    """Check the customers of a CSV file, as they are checked when they come together.
-
-    Raises DefinitionInvalid with the line of each that is wrong, up to 100, or where there are more than `most`.
-    """
-    first: dict[str, int] = {}
-    outputs: list[Output] = []
-    problems: list[Problem] = []
-    for number, (line, fields, wrong) in enumerate(file.rows(), 1):
-        if number > most:
-            raise file.refused(line, f"is the customer after the {most:,}th, more than are taken at once")
-        profile, found = profile_of(fields)
-        found = [wrong] if wrong else found
-        try:
-            if not found and (before := first.setdefault(profile.get("id", ""), line)) != line:
-                found.append(f"id: is that of line {before} already: one profile of a customer at once")
-            if not found:
-                outputs.append(check_profile(wire, profile, reading)[1])
-        except BadRecord as error:
-            found.append(str(error) if not error.path else f"{error.path}: {error}")
-        problems += [Problem(f"{file.file}:{line}", one) for one in found]
-    if len(problems) > _NAMED:
-        more = f"and {len(problems) - _NAMED:,} problems more"
-        problems = [*problems[:_NAMED], Problem(problems[_NAMED].path, more)]
-    if problems:
-        raise DefinitionInvalid(tuple(problems))
-    return Checked({CUSTOMERS: len(outputs)}, tuple(outputs))
 
 
 def check_profile(wire: Wire, profile: Any, reading: Reading) -> tuple[str, Output]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from tempfile import TemporaryFile
@@ -36,6 +36,7 @@ MOST_TRIED = 10_000
 _PART_BYTES = 1 << 20
 _LEASE = timedelta(seconds=60)
 _BEAT_SECONDS = 5.0
+_LOOK_SECONDS = 0.5
 
 
 class ImportOver(TidingsError):
@@ -97,15 +98,15 @@ async def try_codes(
 
 
 async def try_customers(
-    wiring: Wiring, project_id: str, upload: Upload, *, skip_wrong: bool, now: datetime
+    wiring: Wiring, project_id: str, upload: Upload, *, skip_wrong: bool, now: datetime, most: int | None = MOST_TRIED
 ) -> tuple[LookedThrough, bool]:
-    """Look at the first rows of a file of customers, and say whether they would be written."""
+    """Look at the first rows of a file of customers, or all, and say whether they would be written."""
     reading = Reading.by(wiring.settings.matcher, project_id, now, customers=True)
 
     def look() -> tuple[LookedThrough, bool]:
         file = OpenFile(NAME, upload.file)
         with closing(CustomersLook(wiring, file, upload.form, reading)) as looking:
-            for _ in looking.look(MOST_TRIED):
+            for _ in looking.look(most):
                 pass
             return looking.found(), looking.is_taken(skip_wrong=skip_wrong)
 
@@ -153,13 +154,14 @@ class ImportWork:
     batch_size: int = BATCH_SIZE
     beat_seconds: float = _BEAT_SECONDS
 
-    async def work(self) -> bool:
+    async def work(self, until: ImportRow | None = None) -> bool:
         """Do the oldest import that nobody works on, to its end; False where there was none. Raises TryLater.
 
+        `until`: it, or one of its kind that its project was handed before, since the later is to have the last word.
         What ends in the middle is gone on with by whoever claims it next, behind the last batch that is in.
         """
         staged = StagedImports(self.pool)
-        one = await staged.claim(self.owner, _LEASE)
+        one = await staged.claim(self.owner, _LEASE, until)
         if one is None:
             return False
         try:
@@ -177,6 +179,31 @@ class ImportWork:
         else:
             await staged.end(one, self.owner, "refused" if refused else "done", refused)
         return True
+
+    async def see_through(self, one: ImportRow, on_progress: Callable[[ImportRow], None]) -> ImportRow:
+        """Have an import done, by us or by who has it already. Where that ends early, it is canceled. Raises TryLater.
+
+        `on_progress` gets it as it stands, again and again.
+        """
+        watching = asyncio.ensure_future(self._watch(one, on_progress))
+        try:
+            while not watching.done():
+                if not await self.work(one):
+                    await asyncio.wait((watching,), timeout=_LOOK_SECONDS)
+            return await watching
+        except BaseException:
+            with suppress(TidingsError):
+                await StagedImports(self.pool).release(one, self.owner)
+                await cancel(self.pool, one.project_id, one.import_id, actor=one.created_by)
+            raise
+        finally:
+            watching.cancel()
+
+    async def _watch(self, one: ImportRow, on_progress: Callable[[ImportRow], None]) -> ImportRow:
+        while (now := await find(self.pool, one.project_id, one.import_id)).ended_at is None:
+            on_progress(now)
+            await asyncio.sleep(_LOOK_SECONDS)
+        return now
 
     async def _leave(self, staged: StagedImports, one: ImportRow) -> None:
         now = await staged.find(one.project_id, one.import_id)

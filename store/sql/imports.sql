@@ -49,9 +49,10 @@ returning :columns;
 (i.lease_owner is null or i.lease_until < now())
 
 -- name: claim
--- The oldest import that is not over and that nobody works on.
+-- The oldest import that is not over and that nobody works on; or the oldest of a kind and a project, up to one.
 with next as (
     select i.project_id, i.import_id from imports i where i.ended_at is null and :is_idle
+        and ($3::text is null or (i.project_id = $3 and i.kind = $4::text and i.created_at <= $5::timestamptz))
     order by i.created_at limit 1 for update skip locked
 )
 update imports i set lease_owner = $1, lease_until = now() + $2::interval, started_at = coalesce(i.started_at, now())

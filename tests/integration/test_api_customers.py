@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -32,7 +31,7 @@ from store.holds import HoldRow, Holds
 from store.read_models.recorded import Recorded
 from store.segments import MembershipRow, Segments
 from store.sending.ledger import Ledger
-from tests.environment import environment_of, set_environment
+from tests.environment import set_environment
 from tests.integration.api_client import Api, running_api, wired
 from tests.integration.test_recorder import decision, put, status
 from tests.integration.test_retention import delivery
@@ -68,23 +67,6 @@ c1,"Ann ""A"" O'Neil",ann@shop.example,TRUE,false,00123,12.5,true\r
 c2,,,,,,,\r
 '+48501234567,'=x,,,,,,\r
 """
-
-
-async def test_the_command_takes_the_same_file(api: Api, wiring: Wiring, tmp_path: Path) -> None:
-    environ = environment_of(wiring)
-    (tmp_path / "people.csv").write_text(CSV)
-    (tmp_path / "wrong.csv").write_text("id,consents.a\nc1,x\n")
-
-    async def run(*arguments: str) -> Any:
-        return await asyncio.to_thread(CliRunner(env=environ).invoke, app, ["customers", "import", *arguments])
-
-    wrong = await run(str(tmp_path / "wrong.csv"))
-    assert (wrong.exit_code, "wrong.csv:2: consents.a" in f"{wrong.output}{wrong.exception}") == (1, True)
-    assert (await run(str(tmp_path / "people.csv"), "--dry-run")).exit_code == 0
-    assert told(wiring) == []
-    done = await run(str(tmp_path / "people.csv"), "--json")
-    assert (done.exit_code, msgspec.json.decode(done.stdout)) == (0, {"accepted": 3, "dry_run": False})
-    assert [key for key, _ in told(wiring)] == [b"c1", b"c2", b"'+48501234567"]
 
 
 async def test_one_profile_or_many_are_on_their_topic_under_the_key_of_their_project(api: Api, wiring: Wiring) -> None:

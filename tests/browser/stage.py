@@ -1,0 +1,136 @@
+"""A project that has something of everything, and a browser that is signed in to it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal
+
+import msgspec
+from playwright.async_api import Browser, BrowserContext, async_playwright
+
+from agents.clock import utc_now
+from schemas.access import AccessRole
+from schemas.decision import Check
+from store.distributions import Change, Control
+from store.read_models.recorded import Recorded
+from store.sending.ledger import Settlement
+from tests.factory import rule
+from tests.integration.test_deliveries import failed, settle
+from tests.integration.test_recorder import KEEP, decision, put, status
+from tests.integration.test_store import new
+from tests.integration.test_web import PASSWORD, Site
+from tests.integration.test_web_distribution import SOURCE, fill, save
+from tests.integration.test_web_messages import taken_in
+from tests.integration.test_web_projects import apply
+
+Scheme = Literal["light", "dark"]
+LONG = "a-name-that-is-long-and-has-nowhere-to-be-broken-" + "x" * 70
+
+
+def chromium() -> str | None:
+    """The browser of this machine; `TIDINGS_CHROMIUM` names another."""
+    return os.environ.get("TIDINGS_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A browser's window; `faults` are what it says to nobody: errors, and what its policy refused."""
+
+    context: BrowserContext
+    faults: list[str]
+
+    async def show(self, path: str) -> Any:
+        """A page in a tab of its own."""
+        tab = await self.context.new_page()
+        tab.on("console", lambda said: self.faults.append(f"{path}: {said.text}") if said.type == "error" else None)
+        tab.on("pageerror", lambda error: self.faults.append(f"{path}: {error}"))
+        await tab.goto(path)
+        return tab
+
+
+@asynccontextmanager
+async def browser() -> AsyncIterator[Browser]:
+    """Chromium, without a window."""
+    async with async_playwright() as playwright:
+        started = await playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        try:
+            yield started
+        finally:
+            await started.close()
+
+
+@asynccontextmanager
+async def window(
+    opened: Browser, site: Site, width: int, scheme: Scheme = "light", *, scripts: bool = True
+) -> AsyncIterator[Window]:
+    """A window of a width, and of a person's choice of colours."""
+    context = await opened.new_context(
+        base_url=site.base, viewport={"width": width, "height": 900}, color_scheme=scheme, java_script_enabled=scripts
+    )
+    try:
+        yield Window(context, [])
+    finally:
+        await context.close()
+
+
+async def enter(mine: Window, role: AccessRole) -> None:
+    """Sign in by the form."""
+    tab = await mine.context.new_page()
+    await tab.goto("/sign-in")
+    await tab.fill("#email", f"{role}@shop.example")
+    await tab.fill("#password", PASSWORD)
+    await tab.click("main button")
+    await tab.wait_for_url("**/")
+    await tab.close()
+
+
+async def furnish(site: Site) -> None:
+    """Users of every role, distributions in several states, messages that came and that did not."""
+    for role in ("viewer", "operator", "admin"):
+        await site.add(f"{role}@shop.example", role, "shop")
+    await save(site, 1, SOURCE, name="Thanks for an order")
+    await save(site, 2, SOURCE + "expires_after: 2d\n", name="Thanks for an order", expires_after="2d")
+    await apply(site, "winback", name="Win back those who have not bought anything for three months", status="PAUSED")
+    await apply(site, LONG, status="STOPPED", name=LONG)
+    await apply(site, "draft", status="DRAFT")
+    await fill(site, utc_now())
+    await _messages(site)
+    await _customer(site)
+
+
+async def _messages(site: Site) -> None:
+    rows = [new(number, "shop.example", customer_id=f"cust_{number}", event_id=f"ev{number}") for number in range(8)]
+    ledger = await taken_in(site, *rows, new(20, "shop.example", customer_id=LONG, distribution_id=LONG))
+    await settle(
+        ledger, failed("d1", "HTTP 501 at the endpoint"), Settlement("d2", "sent", "HTTP 200"),
+        failed("d20", "HTTP 500 " + "x" * 120),
+    )  # fmt: skip
+
+
+async def _customer(site: Site) -> None:
+    now = utc_now()
+    tests = [
+        Check(test="order.amount at_least 1000", passed=True, seen="1500"),
+        Check(test="customer.metadata.country is PL", passed=False, seen="DE"),
+        Check(test="customer.metadata.age more_than 3", passed=None, seen="not a number"),
+    ]
+    of: dict[str, Any] = {"customer_id": "cust_1", "checks": tests}
+    event = msgspec.structs.replace(decision().event, id="ev1", created_at=now - timedelta(hours=2))
+    made = {"outcome": "emitted", "reason": None, "detail": None, "delivery_id": "d1", "channel": "webhook"}
+    held = {"outcome": "deferred", "reason": "quiet_hours", "detail": "until 09:00", "until": now}
+    recorded = Recorded(site.pool, KEEP)
+    decided = [
+        decision(201, now - timedelta(hours=2), event=event, **held, **of),
+        decision(202, now - timedelta(hours=1), event=event, **made, **of),
+        decision(203, now, reason="capped", detail="2 in a week", **of),
+    ]
+    await put(recorded, decided, start=500)
+    await put(recorded, [status(202, now, delivery_id="d1", customer_id="cust_1")], start=600)
+
+
+__all__ = ["LONG", "Change", "Control", "browser", "chromium", "enter", "furnish", "rule", "window"]

@@ -1,0 +1,91 @@
+"""Every page as Chromium shows it: readable to everybody, in its window, and allowed by its own policy.
+
+`BROWSER_PICTURES=folder make browser` leaves a picture of each there.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import zlib
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("playwright", reason="Playwright is not installed: make browser installs it")
+
+from axe_playwright_python.async_playwright import Axe
+
+from deploy.settings.settings import Settings
+from deploy.settings.web import Web
+from tests.browser.stage import LONG, Scheme, browser, chromium, enter, furnish, window
+from tests.integration.test_web import Site, running
+
+pytestmark = pytest.mark.skipif(chromium() is None, reason="Chromium is not installed: apt-get install chromium")
+WIDTHS, SCHEMES = (375, 1440), ("light", "dark")
+OPEN = ("/sign-in", "/welcome/nothing")
+PAGES = (
+    "/", "/sessions", "/password",
+    "/p/shop/distributions", "/p/shop/distributions?q=nothing", "/p/shop/distributions?status=LIV",
+    "/p/shop/distributions/thanks", "/p/shop/distributions/thanks?since=x", "/p/shop/distributions/draft",
+    f"/p/shop/distributions/{LONG}", "/p/shop/distributions/nothing",
+    "/p/shop/messages", "/p/shop/messages?outcome=suppressed", "/p/shop/messages?outcome=snet",
+    "/p/shop/messages?distribution=thanks&outcome=skipped", "/p/shop/messages/d1", "/p/shop/messages/d2",
+    "/p/shop/messages/d20",
+    "/p/shop/customers", "/p/shop/customers?id=cust_1", "/p/shop/customers?id=nobody",
+    "/nowhere",
+)  # fmt: skip
+_RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+@pytest.fixture
+async def site(settings: Settings, dsn: str) -> AsyncIterator[Site]:
+    away = replace(settings, kafka=replace(settings.kafka, bootstrap="127.0.0.1:1"))
+    async with running(away, dsn, Web()) as one:
+        await furnish(one)
+        yield one
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("width", WIDTHS)
+async def test_every_page_is_readable_to_everybody(site: Site, width: int, scheme: Scheme) -> None:
+    """No finding of axe, nothing beside the window, no error and nothing that the policy of its own refused."""
+    found: list[str] = []
+    async with browser() as opened, window(opened, site, width, scheme) as mine:
+        for path in OPEN:
+            found += await _looked_at(mine, path, width, scheme)
+        await enter(mine, "admin")
+        for path in PAGES:
+            found += await _looked_at(mine, path, width, scheme)
+        found += [one for one in mine.faults if "status of 4" not in one]
+    assert not found, "\n".join(found)
+
+
+async def _looked_at(mine: Any, path: str, width: int, scheme: Scheme) -> list[str]:
+    tab = await mine.show(path)
+    try:
+        _picture(await tab.screenshot(full_page=True), f"{path}-{width}-{scheme}")
+        results = await Axe().run(tab, options=_RULES)
+        found = [_said(path, one) for one in results.response["violations"]]
+        beside = await tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        return [*found, *([f"{path}: {beside} px beside the window"] if beside > 0 else [])]
+    finally:
+        await tab.close()
+
+
+def _said(path: str, violation: Any) -> str:
+    nodes: Sequence[Any] = violation["nodes"]
+    return f"{path}: {violation['id']} ({violation['help']}), {len(nodes)} times, at {nodes[0]['html'][:200]}"
+
+
+def _picture(content: bytes, name: str) -> None:
+    if folder := os.environ.get("BROWSER_PICTURES"):
+        file = (
+            Path(folder) / f"{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')[:60]}-{zlib.crc32(name.encode())}.png"
+        )
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)

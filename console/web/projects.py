@@ -7,7 +7,7 @@ import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 from urllib.parse import quote
 
 import asyncpg
@@ -91,11 +91,12 @@ class ProjectVisit:
 
 @dataclass(frozen=True, slots=True)
 class ProjectRoute:
-    """A page below `/p/<project>`, and the permission that it asks for."""
+    """A page below `/p/<project>`, or what a form there does, and the permission that it asks for."""
 
     path: str
     permission: Permission
     answer: Callable[[ProjectVisit], Awaitable[web.Response]]
+    method: Literal["GET", "POST"] = "GET"
 
 
 class Lag:

@@ -21,10 +21,11 @@ from console.control.passwords import Passwords
 from console.control.sessions import sessions_by
 from console.control.sign_in import Door, SignInRefused, agent_of
 from console.control.users import Random
-from console.web import account, customers, distribution, distributions, entrance, message, messages, single_sign_on
+from console.web import account, entrance, single_sign_on
 from console.web.guard import TokenCookie, is_forged
 from console.web.next_page import sign_in_for
 from console.web.pages import STYLE_PATH, MessagePage, respond, see, show_style
+from console.web.project_routes import PROJECT_ROUTES
 from console.web.projects import ProjectRoute, Projects
 from console.web.visit import Visit
 from console.web.words import as_sentence
@@ -39,9 +40,6 @@ from store.users import Users
 
 log = structlog.get_logger()
 
-PROJECT_ROUTES: tuple[ProjectRoute, ...] = (
-    *distributions.ROUTES, *distribution.ROUTES, *messages.ROUTES, *message.ROUTES, *customers.ROUTES,
-)  # fmt: skip
 HANDLE_SECONDS = 30.0
 _RETRY_AFTER = "5"
 Answer = Callable[[Visit], Awaitable[web.Response]]
@@ -88,7 +86,8 @@ class WebServer:
         ]
 
     def _of_project(self, route: ProjectRoute) -> web.RouteDef:
-        return web.get(f"/p/{{project}}{route.path}", self._page(self._projects.answer(route)))
+        add = web.get if route.method == "GET" else web.post
+        return add(f"/p/{{project}}{route.path}", self._page(self._projects.answer(route)))
 
     @web.middleware
     async def guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -8,6 +8,8 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
+
 from schemas.formats.durations import format_duration
 
 _UNITS = (86_400, 3600, 60, 1)
@@ -96,6 +98,19 @@ def segment(text: str) -> str:
     return quote(text, safe="")
 
 
+def indented(value: object) -> str:
+    """A value as JSON, a line a field."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+
+
+def named(change: Mapping[str, Any]) -> str:
+    """The names of what differs in a change, or of what it says."""
+    sides = [one for one in (change.get("before"), change.get("after")) if isinstance(one, Mapping)]
+    names = dict.fromkeys(name for side in sides for name in side) if sides else change
+    return ", ".join(map(str, names))
+
+
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "inert": inert, "ago": ago, "exact": exact, "number": number, "segment": segment,
+    "indented": indented, "named": named,
 }  # fmt: skip

@@ -17,8 +17,8 @@ import msgspec
 import pytest
 
 from agents.clock import utc_now
+from console.web.project_routes import PROJECT_ROUTES
 from console.web.projects import ProjectRoute
-from console.web.server import PROJECT_ROUTES
 from deploy.settings.settings import Settings
 from deploy.settings.web import Web
 from schemas.access import ACCESS_ROLES, GRANTS, AccessRole
@@ -68,12 +68,14 @@ async def test_a_project_that_one_is_not_in_is_like_one_that_is_not_there(site: 
     await apply(site, "theirs", project="outlet")
     mine = await signed_in(site)
     await signed_in(site, project="outlet")
-    for path in map(address, PROJECT_ROUTES):
-        foreign, nowhere = [await mine.ask("GET", f"/p/{one}{path}") for one in ("outlet", "nowhere")]
+    for route in PROJECT_ROUTES:
+        path, method = address(route), route.method
+        foreign, nowhere = [await mine.ask(method, f"/p/{one}{path}") for one in ("outlet", "nowhere")]
         assert (foreign.status, foreign.text) == (404, nowhere.text), path
         assert nowhere.title == "Page not found"
-        out = await site.browser().ask("GET", f"/p/shop{path}")
-        assert (out.status, out.headers["location"]) == (303, f"/sign-in?next={quote(f'/p/shop{path}')}")
+        out = await site.browser().ask(method, f"/p/shop{path}")
+        asked = f"?next={quote(f'/p/shop{path}')}" if method == "GET" else ""
+        assert (out.status, out.headers["location"]) == (303, f"/sign-in{asked}")
     assert "theirs" not in (await mine.ask("GET", LIST)).text
 
 
@@ -83,8 +85,9 @@ async def test_each_page_is_for_the_roles_of_its_permission(site: Site, monkeypa
     for role in ACCESS_ROLES:
         mine = await signed_in(site, role)
         for route in PROJECT_ROUTES:
-            expected = 200 if route.permission in GRANTS[role] else 403
-            assert (await mine.ask("GET", f"/p/shop{address(route)}")).status == expected, (role, route.path)
+            may, done = route.permission in GRANTS[role], 200 if route.method == "GET" else 422
+            answer = await mine.ask(route.method, f"/p/shop{address(route)}")
+            assert answer.status == (done if may else 403), (role, route.path)
     monkeypatch.setattr("schemas.access.GRANTS", {role: frozenset() for role in ACCESS_ROLES})
     mine = site.browser()
     await mine.sign_in(email="viewer@shop.example")

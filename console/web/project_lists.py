@@ -1,0 +1,63 @@
+"""Pages of a project that are lists, as records: the rows of each, and what stands around them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar
+
+from console.web.project_pages import ProjectPage
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A field of a list's form and what stands in it; without `choices` any text may be written."""
+
+    name: str
+    label: str
+    value: str
+    choices: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListPage(ProjectPage):
+    """A table with its filters; `first` and `next` are addresses of pages, the tables those of its files."""
+
+    filters: Sequence[Filter]
+    is_filtered: bool
+    is_first: bool
+    first: str
+    next: str | None
+    table_json: str
+    table_csv: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditedRow:
+    """A change: who did what to which thing. `change` is what differs, as JSON; `path` is the address of the thing."""
+
+    position: int
+    at: datetime
+    actor: str
+    action: str
+    thing: str
+    version: int | None
+    change: Any
+    request_id: str | None
+    key_id: str | None
+    address: str | None
+    hash: str
+    path: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditPage(ListPage):
+    """The audit log, the newest first."""
+
+    template: ClassVar[str] = "audit.html"
+    title: str = "Audit log"
+    rows: Sequence[AuditedRow]
+
+
+LIST_PAGES: tuple[type[ListPage], ...] = (AuditPage,)

@@ -36,7 +36,7 @@ class Field:
 
     name: str
     label: str
-    choices: Mapping[str, str] = field(default_factory=dict)
+    choices: Mapping[Any, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,8 @@ class Around(TypedDict):
 class Listing(Generic[Row]):
     """A list: where it stands below its project, who may see it, its fields, and how a page of it is found.
 
-    `page` makes its page of the rows. Every field of a row is a column of its files, but for those in `unsaid`.
+    `page` makes its page of the rows, and of what `more` says of a visit. Every field of a row is a column of its
+    files, but for those in `unsaid`.
     """
 
     path: str
@@ -108,6 +109,7 @@ class Listing(Generic[Row]):
     find: Callable[[Asked], Awaitable[Found[Row]]]
     page: Callable[..., ListPage]
     fields: Sequence[Field] = ()
+    more: Callable[[ProjectVisit], Mapping[str, Any]] = lambda _: {}
     unsaid: frozenset[str] = frozenset({"path"})
 
     @property
@@ -124,12 +126,13 @@ class Listing(Generic[Row]):
         return await self.respond(mine)
 
     async def respond(self, mine: ProjectVisit, problems: Sequence[FieldProblem] = (), **more: Any) -> web.Response:
-        """A page of it with `problems` of a form that stands beside it, and with what else is on its page."""
+        """A page of it with `problems` of a form that stands beside it, and with what that form came to."""
         asked, wrong = self._asked(mine)
         found: Found[Row] = Found()
         if not wrong:
             found, wrong = await self._found(asked)
-        page = self.page(rows=found.rows, **self._around(asked, found, [*wrong, *problems]), **more, **mine.frame)
+        around = self._around(asked, found, [*wrong, *problems])
+        page = self.page(rows=found.rows, **around, **self.more(mine), **more, **mine.frame)
         return respond(page, 422 if page.problems else 200)
 
     def _asked(self, mine: ProjectVisit) -> tuple[Asked, list[FieldProblem]]:

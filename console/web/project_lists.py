@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -60,4 +60,47 @@ class AuditPage(ListPage):
     rows: Sequence[AuditedRow]
 
 
-LIST_PAGES: tuple[type[ListPage], ...] = (AuditPage,)
+@dataclass(frozen=True, slots=True)
+class SuppressedRow:
+    """An entry of the suppression list."""
+
+    key: str
+    channel: str
+    reason: str
+    source: str
+    expires_at: datetime | None
+    added_at: datetime
+    added_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Covering:
+    """The entries that cover a key; `is_listed` where it has one itself, `own` are the channels of such."""
+
+    key: str
+    entries: Sequence[SuppressedRow]
+    is_listed: bool
+    own: Sequence[str]
+
+
+def suppression_form() -> Mapping[str, str]:
+    """The form to add to the list as it is at first."""
+    return {"keys": "", "on": "", "why": "requested", "source": "", "until": ""}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuppressionsPage(ListPage):
+    """The suppression list; `given` is what the form to add to it says, `covering` what somebody sought."""
+
+    template: ClassVar[str] = "suppressions.html"
+    title: str = "Suppressions"
+    rows: Sequence[SuppressedRow]
+    may_write: bool
+    channels: Sequence[tuple[str, str]]
+    reasons: Sequence[tuple[str, str]]
+    note: str
+    given: Mapping[str, str] = field(default_factory=suppression_form)
+    covering: Covering | None = None
+
+
+LIST_PAGES: tuple[type[ListPage], ...] = (AuditPage, SuppressionsPage)

@@ -16,6 +16,7 @@ NAVIGATION: tuple[tuple[str, str, Permission], ...] = (
     ("/distributions", "Distributions", "distributions:read"),
     ("/messages", "Messages", "deliveries:read"),
     ("/customers", "Customers", "customers:read"),
+    ("/suppressions", "Suppressions", "suppressions:read"),
     ("/audit", "Audit log", "audit:read"),
 )
 """The column of a project: below its address, the text, and the permission of the page."""

@@ -24,9 +24,11 @@ from tests.integration.test_deliveries import failed, settle
 from tests.integration.test_recorder import KEEP, decision, put, status
 from tests.integration.test_store import new
 from tests.integration.test_web import PASSWORD, Site
+from tests.integration.test_web_audit import changed
 from tests.integration.test_web_distribution import SOURCE, fill, save
 from tests.integration.test_web_messages import taken_in
 from tests.integration.test_web_projects import apply
+from tests.integration.test_web_suppressions import have as suppressed
 
 Scheme = Literal["light", "dark"]
 LONG = "a-name-that-is-long-and-has-nowhere-to-be-broken-" + "x" * 70
@@ -101,6 +103,8 @@ async def furnish(site: Site) -> None:
     await fill(site, utc_now())
     await _messages(site)
     await _customer(site)
+    await suppressed(site, "*.spam.example", f"ann@{LONG}.example"[:60] + ".example", source="ticket 4711 " + "x" * 60)
+    await changed(site, "thanks", LONG, change={"before": {"priority": 1}, "after": {"priority": 9, "x": "y" * 150}})
 
 
 async def _messages(site: Site) -> None:

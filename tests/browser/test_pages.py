@@ -36,6 +36,7 @@ PAGES = (
     "/p/shop/messages?distribution=thanks&outcome=skipped", "/p/shop/messages/d1", "/p/shop/messages/d2",
     "/p/shop/messages/d20",
     "/p/shop/customers", "/p/shop/customers?id=cust_1", "/p/shop/customers?id=nobody",
+    "/p/shop/suppressions", "/p/shop/suppressions?channel=sms", "/p/shop/audit", "/p/shop/audit?action=x",
     "/nowhere",
 )  # fmt: skip
 _RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}

@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 
 from console.web.pages import FieldProblem, respond
-from console.web.project_lists import LIST_PAGES, AuditedRow, AuditPage, Filter, ListPage
+from console.web.project_lists import (
+    LIST_PAGES,
+    AuditedRow,
+    AuditPage,
+    Covering,
+    Filter,
+    ListPage,
+    SuppressedRow,
+    SuppressionsPage,
+)
 from tests.unit.console.web.test_project_pages import EVIL, NOW, frame, hold
 
 HASH = "ab" * 32
@@ -29,14 +38,28 @@ AUDITED = [
     AuditedRow(11, NOW, EVIL, "key.created", EVIL, None, {}, None, None, None, HASH, None),
     AuditedRow(10, NOW, EVIL, "suppressions.added", EVIL, None, {EVIL: EVIL}, None, None, None, HASH, None),
 ]
-MADE: tuple[tuple[type[ListPage], dict[str, Any]], ...] = ((AuditPage, {"here": "/p/shop/audit", "rows": AUDITED}),)
+SUPPRESSED = [
+    SuppressedRow(EVIL, "email", EVIL, EVIL, NOW, NOW, EVIL),
+    SuppressedRow(EVIL, "", EVIL, "", None, NOW, "x"),
+]
+SUPPRESSIONS: dict[str, Any] = {
+    "here": "/p/shop/suppressions", "rows": SUPPRESSED, "may_write": True, "channels": [("email", "email")],
+    "reasons": [("requested", "somebody asked for it")], "note": "Taken off the list: 1 entry.",
+}  # fmt: skip
+FORM = {"keys": EVIL, "on": "email", "why": "requested", "source": EVIL, "until": EVIL}
+MADE: tuple[tuple[type[ListPage], dict[str, Any]], ...] = (
+    (AuditPage, {"here": "/p/shop/audit", "rows": AUDITED}),
+    (SuppressionsPage, SUPPRESSIONS),
+    (SuppressionsPage, {**SUPPRESSIONS, "may_write": False, "note": "", "covering": Covering(EVIL, [], False, [])}),
+    (SuppressionsPage, {**SUPPRESSIONS, "given": FORM, "covering": Covering(EVIL, SUPPRESSED, True, ["email"])}),
+)
 EMPTY: dict[str, Any] = {"rows": [], "is_filtered": False, "is_first": True, "next": None}
 EXAMPLES: tuple[ListPage, ...] = tuple(
     kind(**around(**given, **changes))
     for kind, full in MADE
     for given, changes in (
         (full, {}), (full | EMPTY, {}), (full | {"rows": []}, {}), (full | {"filters": []}, {}),
-        (full | EMPTY, {"problems": [FieldProblem("thing", EVIL)]}),
+        (full | EMPTY, {"problems": [FieldProblem("thing", EVIL), FieldProblem("state", EVIL)]}),
     )
 )  # fmt: skip
 

@@ -14,17 +14,18 @@ from console.control.not_found import not_found
 from console.control.plan import Planned, changes, check_documents, planned, span_lines
 from schemas.campaign import VOUCHER_TYPES, Campaign
 from store.campaigns import CampaignChange, Campaigns
-from store.codes.pool import Codes
+from store.codes.pool import Codes, Count
 from store.managed import LOCKED, Keep
 from streams.documents.campaign import CampaignContext, parse_campaign
 
 
 @dataclass(frozen=True, slots=True)
 class CampaignSummary:
-    """A campaign, and how many codes are left; None where it has no codes."""
+    """A campaign, and how many codes are left, None where it has no codes; `is_low` where it is time to add some."""
 
     campaign: Campaign
     left: int | None
+    is_low: bool = False
 
 
 def check(
@@ -70,8 +71,14 @@ async def save(
 async def listed(pool: asyncpg.Pool, project_id: str, now: datetime) -> list[CampaignSummary]:
     """Every campaign in its newest version. Raises TryLater."""
     current = await Campaigns(pool).current(project_id)
-    left = {count.campaign_id: count.left for count in await Codes(pool).counts(project_id, now)}
-    return [CampaignSummary(one, left.get(one.id) if has_codes(one) else None) for one in current.values()]
+    counted = {count.campaign_id: count for count in await Codes(pool).counts(project_id, now)}
+    return [_summary(one, counted.get(one.id)) for one in current.values()]
+
+
+def _summary(one: Campaign, count: Count | None) -> CampaignSummary:
+    if count is None or not has_codes(one):
+        return CampaignSummary(one, None)
+    return CampaignSummary(one, count.left, count.is_low)
 
 
 async def find(pool: asyncpg.Pool, project_id: str, identity: str) -> Campaign:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Generic, TypedDict, TypeVar
@@ -28,6 +28,7 @@ ON_A_PAGE = 50
 MOST_IN_A_FILE = 10_000
 _AT_ONCE = 500
 _LONGEST = 256
+_OTHER_ADDRESS = "this page's address was changed: begin with the first page"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,13 @@ class Asked:
         written = self.get(name)
         return moment_or_ago(name, written, self.mine.now, self.mine.context.zone) if written else None
 
+    def text_place(self) -> str:
+        """The text behind which it begins; empty for the first page. Raises BadQuestion."""
+        behind = self.place(str) or ""
+        if "\0" in behind:
+            raise BadQuestion(_OTHER_ADDRESS, "cursor")
+        return behind
+
     def place(self, kind: type[T]) -> T | None:
         """The key of the row behind which it begins. Raises BadQuestion."""
         if not self.cursor:
@@ -64,7 +72,7 @@ class Asked:
         try:
             return parse_cursor(self.cursor, kind)
         except ValueError:
-            raise BadQuestion("this page's address was changed: begin with the first page", "cursor") from None
+            raise BadQuestion(_OTHER_ADDRESS, "cursor") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +87,13 @@ def page_of(rows: Sequence[T], limit: int, key: Callable[[T], Any]) -> tuple[Seq
     """The rows of a page, of which one more was read, and the cursor of the next one."""
     page = rows[:limit]
     return page, write_cursor(key(page[-1])) if len(rows) > limit else None
+
+
+def slice_of(rows: Iterable[T], asked: Asked, key: Callable[[T], str]) -> tuple[Sequence[T], str | None]:
+    """A page of rows that are all at hand, in the order of their keys. Raises BadQuestion."""
+    behind = asked.place(str)
+    rest = sorted((one for one in rows if behind is None or key(one) > behind), key=key)
+    return page_of(rest[: asked.limit + 1], asked.limit, key)
 
 
 class Around(TypedDict):

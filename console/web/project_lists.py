@@ -101,6 +101,3 @@ class SuppressionsPage(ListPage):
     note: str
     given: Mapping[str, str] = field(default_factory=suppression_form)
     covering: Covering | None = None
-
-
-LIST_PAGES: tuple[type[ListPage], ...] = (AuditPage, SuppressionsPage)

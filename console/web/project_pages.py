@@ -16,6 +16,9 @@ NAVIGATION: tuple[tuple[str, str, Permission], ...] = (
     ("/distributions", "Distributions", "distributions:read"),
     ("/messages", "Messages", "deliveries:read"),
     ("/customers", "Customers", "customers:read"),
+    ("/segments", "Segments", "segments:read"),
+    ("/campaigns", "Campaigns", "campaigns:read"),
+    ("/imports", "Imports", "imports:read"),
     ("/suppressions", "Suppressions", "suppressions:read"),
     ("/audit", "Audit log", "audit:read"),
 )

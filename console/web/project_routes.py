@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from console.web import audit, customers, distribution, distributions, message, messages, suppressions
+from console.web import (
+    audit,
+    campaigns,
+    customers,
+    distribution,
+    distributions,
+    imports,
+    message,
+    messages,
+    segments,
+    suppressions,
+)
 from console.web.projects import ProjectRoute
 
 PROJECT_ROUTES: tuple[ProjectRoute, ...] = (
     *distributions.ROUTES, *distribution.ROUTES, *messages.ROUTES, *message.ROUTES, *customers.ROUTES,
-    *suppressions.ROUTES, *audit.ROUTES,
+    *segments.ROUTES, *campaigns.ROUTES, *imports.ROUTES, *suppressions.ROUTES, *audit.ROUTES,
 )  # fmt: skip

@@ -19,6 +19,7 @@ from agents.wiring import Wiring
 from console.control.context import ProjectContext, stored_project
 from console.control.not_found import NotFound
 from console.control.recorded_lag import Behind, known_behind
+from console.control.user_links import actor_of
 from console.web.pages import respond
 from console.web.project_pages import NAVIGATION, ProjectMessagePage
 from console.web.visit import Visit
@@ -76,6 +77,11 @@ class ProjectVisit:
         return found
 
     @property
+    def actor(self) -> str:
+        """The user, as the audit log names who does something."""
+        return actor_of(self.visit.signed_in.session.user_id)
+
+    @property
     def frame(self) -> Frame:
         """Whatever stands around a page."""
         base = base_of(self.project_id)
@@ -89,13 +95,16 @@ class ProjectVisit:
         )
 
 
+PageAnswer = Callable[[ProjectVisit], Awaitable[web.Response]]
+
+
 @dataclass(frozen=True, slots=True)
 class ProjectRoute:
     """A page below `/p/<project>`, or what a form there does, and the permission that it asks for."""
 
     path: str
     permission: Permission
-    answer: Callable[[ProjectVisit], Awaitable[web.Response]]
+    answer: PageAnswer
     method: Literal["GET", "POST"] = "GET"
 
 
@@ -170,10 +179,38 @@ def base_of(project_id: str) -> str:
 
 
 def distribution_path(project_id: str, distribution: str) -> str:
-    """The address of a distribution's page. Browsers take away a part of a path that is of dots."""
-    if distribution.strip("."):
-        return f"{base_of(project_id)}/distributions/{quote(distribution, safe='')}"
-    return f"{base_of(project_id)}/distribution?id={distribution}"
+    """The address of a distribution's page."""
+    return _named_path(project_id, "distribution", distribution)
+
+
+def campaign_path(project_id: str, campaign: str) -> str:
+    """The address of a campaign's page."""
+    return _named_path(project_id, "campaign", campaign)
+
+
+def segment_path(project_id: str, segment: str) -> str:
+    """The address of a segment's page."""
+    return _named_path(project_id, "segment", segment)
+
+
+def template_path(project_id: str, template: str) -> str:
+    """The address of a template's page."""
+    return _named_path(project_id, "template", template)
+
+
+def _named_path(project_id: str, noun: str, name: str) -> str:
+    """The address of a thing by its name. Browsers take away a part of a path that is of dots."""
+    if name.strip("."):
+        return f"{base_of(project_id)}/{noun}s/{quote(name, safe='')}"
+    return f"{base_of(project_id)}/{noun}?id={name}"
+
+
+def named_routes(noun: str, permission: Permission, answer: PageAnswer) -> tuple[ProjectRoute, ...]:
+    """The two addresses of a thing that is found by its name."""
+    return (
+        ProjectRoute(f"/{noun}s/{{id}}", permission, answer),
+        ProjectRoute(f"/{noun}", permission, answer),
+    )
 
 
 def customer_path(project_id: str, customer: str) -> str:

@@ -13,7 +13,6 @@ from aiohttp import web
 
 from console.control import suppressions as control
 from console.control.files.suppression_file import channel_of
-from console.control.user_links import actor_of
 from console.web.lists import Asked, Field, Found, Listing, page_of
 from console.web.pages import FieldProblem, see
 from console.web.project_lists import Covering, SuppressedRow, SuppressionsPage, suppression_form
@@ -67,7 +66,7 @@ async def add(mine: ProjectVisit) -> web.Response:
             return await LIST.respond(mine, [problem], given=given)
         wording = control.Wording(given["why"] or "requested", given["source"] or "by hand", given["on"],
                                   given["until"] or None)  # fmt: skip
-        entry = control.read_entry(mine.project_id, _actor(mine), wording)
+        entry = control.read_entry(mine.project_id, mine.actor, wording)
         added = await control.add(Suppressions(mine.pool), entry, keys)
     except DefinitionInvalid as error:
         return await LIST.respond(mine, _problems(error), given=given)
@@ -80,7 +79,7 @@ async def remove(mine: ProjectVisit) -> web.Response:
     key = form.get("key", "").strip()
     try:
         channel = channel_of(form.get("channel", ""))
-        removed = await control.remove(Suppressions(mine.pool), mine.project_id, key, channel, actor=_actor(mine))
+        removed = await control.remove(Suppressions(mine.pool), mine.project_id, key, channel, actor=mine.actor)
     except DefinitionInvalid as error:
         return await LIST.respond(mine, _problems(error))
     except (ValueError, control.NotSuppressed) as error:
@@ -126,10 +125,6 @@ def _row(one: Suppression) -> SuppressedRow:
     return SuppressedRow(
         one.key, one.channel or "", one.reason, one.source, one.expires_at, one.added_at, one.added_by
     )  # fmt: skip
-
-
-def _actor(mine: ProjectVisit) -> str:
-    return actor_of(mine.visit.signed_in.session.user_id)
 
 
 def _path(mine: ProjectVisit) -> str:

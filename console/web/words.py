@@ -69,6 +69,11 @@ def number(value: float) -> str:
     return f"{value:,}"
 
 
+def count_of(amount: int, noun: str) -> str:
+    """A number of things: `1 code`, `1,200 codes`."""
+    return f"{number(amount)} {noun}{'' if amount == 1 else 's'}"
+
+
 def share(value: float | None) -> str:
     """A share of one in hundredths, in as many places as tell it from none and from all; empty for none at all."""
     if value is None:

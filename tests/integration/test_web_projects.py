@@ -23,14 +23,17 @@ from deploy.settings.settings import Settings
 from deploy.settings.web import Web
 from schemas.access import ACCESS_ROLES, GRANTS, AccessRole
 from schemas.delivery import DistributionRef
+from schemas.segment import SegmentDefinition
 from store.distributions import Change, Control
 from store.read_models.recorded import Recorded
+from store.segments import Segments
 from tests.factory import rule
+from tests.integration.test_codes import campaign, saved
 from tests.integration.test_recorder import KEEP, decision, put, status
 from tests.integration.test_web import Browser, Site, running
 
-NAMED = {"/distributions/{id}": "/distributions/thanks", "/distribution": "/distribution?id=thanks",
-         "/messages/{id}": f"/messages/dlv_{0:032x}"}  # fmt: skip
+NAMED = {"/messages/{id}": f"/messages/dlv_{0:032x}"}
+NAMES = {"distribution": "thanks", "campaign": "spring", "segment": "poland", "template": "hello"}
 LIST = "/p/shop/distributions"
 EVIL = "<script>alert(1)</script>{{ 7 * 7 }}\u202egnp"
 
@@ -57,7 +60,10 @@ async def apply(site: Site, *names: str, project: str = "shop", source: str = ""
 
 def address(route: ProjectRoute) -> str:
     """The address of a page of something that is there."""
-    return NAMED.get(route.path, route.path)
+    noun = route.path.split("/")[1]
+    if name := NAMES.get(noun):
+        return f"{route.path}?id={name}"
+    return NAMED.get(route.path) or route.path.replace("{id}", NAMES.get(noun.removesuffix("s"), ""))
 
 
 def shown(page: str) -> list[str]:
@@ -81,6 +87,11 @@ async def test_a_project_that_one_is_not_in_is_like_one_that_is_not_there(site: 
 
 async def test_each_page_is_for_the_roles_of_its_permission(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     await apply(site, "thanks")
+    await saved(site.pool, campaign())
+    poland = SegmentDefinition(
+        id="poland", project_id="shop", name="P", version=1, members=["c1"], updated_at=utc_now()
+    )
+    await Segments(site.pool).save([(poland, "")], applied_by="ann", now=utc_now())
     await put(Recorded(site.pool, KEEP), [status(0, utc_now())])
     for role in ACCESS_ROLES:
         mine = await signed_in(site, role)

@@ -8,8 +8,16 @@ from typing import Any
 import pytest
 
 from console.web.pages import FieldProblem, respond
+from console.web.project_campaigns import (
+    CampaignPage,
+    CampaignRow,
+    CampaignsPage,
+    ImportRow,
+    ImportsPage,
+    ShownCodes,
+    ShownImportProblem,
+)
 from console.web.project_lists import (
-    LIST_PAGES,
     AuditedRow,
     AuditPage,
     Covering,
@@ -17,6 +25,17 @@ from console.web.project_lists import (
     ListPage,
     SuppressedRow,
     SuppressionsPage,
+)
+from console.web.project_pages import PROJECT_PAGES, ProjectPage
+from console.web.project_routes import PROJECT_ROUTES
+from console.web.project_segments import (
+    MemberRow,
+    MembersPage,
+    SegmentPage,
+    SegmentRow,
+    SegmentsPage,
+    ShownEvents,
+    ShownUnjudged,
 )
 from tests.unit.console.web.test_project_pages import EVIL, NOW, frame, hold
 
@@ -46,13 +65,64 @@ SUPPRESSIONS: dict[str, Any] = {
     "here": "/p/shop/suppressions", "rows": SUPPRESSED, "may_write": True, "channels": [("email", "email")],
     "reasons": [("requested", "somebody asked for it")], "note": "Taken off the list: 1 entry.",
 }  # fmt: skip
+CAMPAIGNS = [
+    CampaignRow(EVIL, EVIL, EVIL, EVIL, "live", 3, True, NOW, NOW, "/p/shop/campaigns/x"),
+    CampaignRow(EVIL, EVIL, EVIL, "", "ended", None, False, None, None, "/p/shop/campaigns/x"),
+]
+PROBLEM = ShownImportProblem(7, EVIL)
+IMPORTS = [
+    ImportRow(EVIL, "codes", EVIL, "/c", "adding", "40 % done", 1234, 500, 400, 100, 0, [], "", EVIL, NOW, None, True),
+    ImportRow(EVIL, "customers", None, None, "refused", "", 3, 0, 0, 0, 2, [PROBLEM, ShownImportProblem(None, EVIL)],
+              EVIL, EVIL, NOW, NOW, False),
+]  # fmt: skip
+
+
+SEGMENTS = [
+    SegmentRow(EVIL, EVIL, "live", 3, 1234, 5, 100, False, NOW, "/p/shop/segments/x", "/p/shop/members?segment=x"),
+    SegmentRow(EVIL, EVIL, "static", 3, 1, 0, 0, True, NOW, "/p/shop/segments/x", "/p/shop/members?segment=x"),
+]
+MEMBERS: dict[str, Any] = {"here": "/p/shop/members", "rows": [MemberRow(EVIL, NOW, "/c")], "segment": EVIL,
+                           "segment_path": "/p/shop/segments/x"}  # fmt: skip
+
+
+def segment(number: int, **changes: Any) -> SegmentPage:
+    given: dict[str, Any] = {
+        "title": "Poland", "here": "/p/shop/segments", "segment": SEGMENTS[number],
+        "reasons": [ShownUnjudged(1234, EVIL, EVIL, "/c")], "document": EVIL, "events": [
+            ShownEvents(EVIL, EVIL, NOW, True, 3, 3), ShownEvents(EVIL, EVIL, None, False, 3, 5000),
+        ], **frame(),
+    }  # fmt: skip
+    return SegmentPage(**(given | changes))
+
+
+def campaign(**changes: Any) -> CampaignPage:
+    given: dict[str, Any] = {
+        "title": "Spring", "here": "/p/shop/campaigns", "path": "/p/shop/campaigns/x", "campaign": EVIL,
+        "status": "live", "version": 3, "sentences": [EVIL], "codes": ShownCodes(1234, 5, 1, 2, 3, 5, 10, 5000, True),
+        "may_make": True,
+        "most_made": 50_000, "count": EVIL, "note": "Made: 3 codes.", "document": EVIL,
+        "problems": [FieldProblem("count", EVIL)], **frame(),
+    }  # fmt: skip
+    return CampaignPage(**(given | changes))
+
+
 FORM = {"keys": EVIL, "on": "email", "why": "requested", "source": EVIL, "until": EVIL}
 MADE: tuple[tuple[type[ListPage], dict[str, Any]], ...] = (
+    (CampaignsPage, {"here": "/p/shop/campaigns", "rows": CAMPAIGNS}),
+    (ImportsPage, {"here": "/p/shop/imports", "rows": IMPORTS, "may_cancel": True, "note": "It is canceled."}),
+    (ImportsPage, {"here": "/p/shop/imports", "rows": IMPORTS, "may_cancel": False, "note": ""}),
+    (SegmentsPage, {"here": "/p/shop/segments", "rows": SEGMENTS}),
+    (MembersPage, MEMBERS),
+    (MembersPage, {**MEMBERS, "segment": "", "segment_path": None}),
     (AuditPage, {"here": "/p/shop/audit", "rows": AUDITED}),
     (SuppressionsPage, SUPPRESSIONS),
     (SuppressionsPage, {**SUPPRESSIONS, "may_write": False, "note": "", "covering": Covering(EVIL, [], False, [])}),
     (SuppressionsPage, {**SUPPRESSIONS, "given": FORM, "covering": Covering(EVIL, SUPPRESSED, True, ["email"])}),
 )
+PAGES: tuple[ProjectPage, ...] = (
+    campaign(), campaign(codes=None, may_make=False, note="", problems=[]), segment(0),
+    segment(1, reasons=[], events=[]),
+)  # fmt: skip
 EMPTY: dict[str, Any] = {"rows": [], "is_filtered": False, "is_first": True, "next": None}
 EXAMPLES: tuple[ListPage, ...] = tuple(
     kind(**around(**given, **changes))
@@ -64,12 +134,20 @@ EXAMPLES: tuple[ListPage, ...] = tuple(
 )  # fmt: skip
 
 
-def test_every_list_has_an_example() -> None:
-    assert {type(one) for one in EXAMPLES} == set(LIST_PAGES)
+def templates(kind: type[ProjectPage]) -> set[str]:
+    """The templates of a kind of page, and of all that are kinds of it."""
+    below = set[str]().union(*map(templates, kind.__subclasses__()))
+    return below | ({kind.template} if "template" in vars(kind) else set())
 
 
-@pytest.mark.parametrize("page", EXAMPLES, ids=lambda one: type(one).__name__)
-def test_a_list_is_readable_to_everybody_and_shows_nothing_as_markup(page: ListPage) -> None:
+def test_every_page_of_a_project_has_an_example() -> None:
+    assert PROJECT_ROUTES, "which import every page"
+    of_others = {one.template for one in PROJECT_PAGES}
+    assert {one.template for one in (*EXAMPLES, *PAGES)} | of_others == templates(ProjectPage)
+
+
+@pytest.mark.parametrize("page", (*EXAMPLES, *PAGES), ids=lambda one: type(one).__name__)
+def test_a_list_is_readable_to_everybody_and_shows_nothing_as_markup(page: ProjectPage) -> None:
     hold(page)
 
 

@@ -37,7 +37,7 @@ async def _find(asked: Asked) -> Found[CampaignRow]:
         if sought in one.campaign.id.lower() or sought in one.campaign.name.lower()
         if not asked.get("codes") or one.is_low
     ]
-    rows, following = slice_of(fit, asked, lambda one: one.campaign.id)
+    rows, following = slice_of(fit, asked, lambda one: one.campaign.id, str)
     return Found([_row(mine, one) for one in rows], following)
 
 

@@ -23,6 +23,7 @@ from schemas.names import ROUGHLY_LIKE, did_you_mean
 
 Row = TypeVar("Row")
 T = TypeVar("T")
+K = TypeVar("K", str, tuple[Any, ...])
 
 ON_A_PAGE = 50
 MOST_IN_A_FILE = 10_000
@@ -89,9 +90,9 @@ def page_of(rows: Sequence[T], limit: int, key: Callable[[T], Any]) -> tuple[Seq
     return page, write_cursor(key(page[-1])) if len(rows) > limit else None
 
 
-def slice_of(rows: Iterable[T], asked: Asked, key: Callable[[T], str]) -> tuple[Sequence[T], str | None]:
+def slice_of(rows: Iterable[T], asked: Asked, key: Callable[[T], K], kind: type[K]) -> tuple[Sequence[T], str | None]:
     """A page of rows that are all at hand, in the order of their keys. Raises BadQuestion."""
-    behind = asked.place(str)
+    behind = asked.place(kind)
     rest = sorted((one for one in rows if behind is None or key(one) > behind), key=key)
     return page_of(rest[: asked.limit + 1], asked.limit, key)
 

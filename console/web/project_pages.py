@@ -20,6 +20,9 @@ NAVIGATION: tuple[tuple[str, str, Permission], ...] = (
     ("/campaigns", "Campaigns", "campaigns:read"),
     ("/imports", "Imports", "imports:read"),
     ("/suppressions", "Suppressions", "suppressions:read"),
+    ("/notices", "Notices", "notices:read"),
+    ("/destinations", "Destinations", "destinations:read"),
+    ("/workers", "Workers", "operations:read"),
     ("/audit", "Audit log", "audit:read"),
 )
 """The column of a project: below its address, the text, and the permission of the page."""

@@ -11,6 +11,7 @@ from console.web import (
     imports,
     message,
     messages,
+    operations,
     segments,
     suppressions,
 )
@@ -18,5 +19,5 @@ from console.web.projects import ProjectRoute
 
 PROJECT_ROUTES: tuple[ProjectRoute, ...] = (
     *distributions.ROUTES, *distribution.ROUTES, *messages.ROUTES, *message.ROUTES, *customers.ROUTES,
-    *segments.ROUTES, *campaigns.ROUTES, *imports.ROUTES, *suppressions.ROUTES, *audit.ROUTES,
+    *segments.ROUTES, *campaigns.ROUTES, *imports.ROUTES, *suppressions.ROUTES, *operations.ROUTES, *audit.ROUTES,
 )  # fmt: skip

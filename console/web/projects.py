@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,22 +11,18 @@ from urllib.parse import quote
 import asyncpg
 from aiohttp import web
 
-from agents.broker.extents import Extents
 from agents.clock import Clock
 from agents.wiring import Wiring
 from console.control.context import ProjectContext, stored_project
 from console.control.not_found import NotFound
-from console.control.recorded_lag import Behind, known_behind
 from console.control.user_links import actor_of
+from console.web.lag import Lag
 from console.web.pages import respond
 from console.web.project_pages import NAVIGATION, ProjectMessagePage
 from console.web.visit import Visit
 from console.web.words import as_sentence, inert
 from schemas.access import AccessRole, Permission, may, roles_with
 from schemas.errors import BadQuestion
-
-_LAG_SECONDS, _OLD_SECONDS, _PATIENCE = 5.0, 30.0, 0.5
-"""Ages at which the lag is asked for anew, and not shown any more; and the time that a page waits for it."""
 
 
 class Frame(TypedDict):
@@ -106,42 +100,6 @@ class ProjectRoute:
     permission: Permission
     answer: PageAnswer
     method: Literal["GET", "POST"] = "GET"
-
-
-class Lag:
-    """The lag of what recorders keep, asked for now and then: pages neither wait for Kafka nor ask it each."""
-
-    def __init__(self, wiring: Wiring) -> None:
-        self._wiring = wiring
-        self._extents: Extents | None = None
-        self._asking: asyncio.Task[None] | None = None
-        self._known: Behind | None = None
-        self._known_at = -math.inf
-
-    async def in_words(self, pool: asyncpg.Pool, now: datetime) -> str | None:
-        """A sentence about what is missing, or that this is not known; None where nothing is. Raises TryLater."""
-        if self._age > _LAG_SECONDS:
-            if self._asking is None or self._asking.done():
-                self._asking = asyncio.create_task(self._ask(pool))
-            await asyncio.wait([self._asking], timeout=_PATIENCE)
-            if self._asking.done():
-                self._asking.result()
-        if self._known is None or self._age > _OLD_SECONDS:
-            return _NOT_KNOWN
-        return self._known.in_words(now)
-
-    @property
-    def _age(self) -> float:
-        return asyncio.get_running_loop().time() - self._known_at
-
-    async def _ask(self, pool: asyncpg.Pool) -> None:
-        if self._extents is None:
-            self._extents = Extents(self._wiring)
-        self._known = await known_behind(pool, self._extents)
-        self._known_at = asyncio.get_running_loop().time()
-
-
-_NOT_KNOWN = "Kafka does not answer: what is not recorded yet is not known"
 
 
 class Projects:

@@ -26,6 +26,15 @@ from console.web.project_lists import (
     SuppressedRow,
     SuppressionsPage,
 )
+from console.web.project_operations import (
+    DestinationRow,
+    DestinationsPage,
+    NoticeRow,
+    NoticesPage,
+    PartitionRow,
+    WorkerRow,
+    WorkersPage,
+)
 from console.web.project_pages import PROJECT_PAGES, ProjectPage
 from console.web.project_routes import PROJECT_ROUTES
 from console.web.project_segments import (
@@ -85,6 +94,26 @@ MEMBERS: dict[str, Any] = {"here": "/p/shop/members", "rows": [MemberRow(EVIL, N
                            "segment_path": "/p/shop/segments/x"}  # fmt: skip
 
 
+NOTICES = [NoticeRow(one, EVIL, EVIL, EVIL, EVIL, NOW, at) for one, at in (("open", None), ("over", NOW))]
+HELD = [
+    DestinationRow(EVIL, "paused", EVIL, EVIL, NOW, 1234, NOW),
+    DestinationRow(EVIL, "failing", "", EVIL, None, 0, None),
+]
+DESTINATIONS: dict[str, Any] = {
+    "here": "/p/shop/destinations", "may_resume": True, "note": "It is sent to again.", "rows": HELD,
+}  # fmt: skip
+
+
+def workers(**changes: Any) -> WorkersPage:
+    rows = [WorkerRow("matcher", EVIL, False, 3, 1234, 2000.4), WorkerRow("sender", "nobody", True, 3, 0, None)]
+    partitions = [PartitionRow(EVIL, EVIL, 1, committed, 1234, 4) for committed in (None, 1230)]
+    given: dict[str, Any] = {
+        "here": "/p/shop/workers", "workers": rows, "partitions": partitions, "others": 3, "lag": 12, "failure": "",
+        "missing": EVIL, **frame(),
+    }  # fmt: skip
+    return WorkersPage(**(given | changes))
+
+
 def segment(number: int, **changes: Any) -> SegmentPage:
     given: dict[str, Any] = {
         "title": "Poland", "here": "/p/shop/segments", "segment": SEGMENTS[number],
@@ -114,6 +143,9 @@ MADE: tuple[tuple[type[ListPage], dict[str, Any]], ...] = (
     (SegmentsPage, {"here": "/p/shop/segments", "rows": SEGMENTS}),
     (MembersPage, MEMBERS),
     (MembersPage, {**MEMBERS, "segment": "", "segment_path": None}),
+    (NoticesPage, {"here": "/p/shop/notices", "rows": NOTICES}),
+    (DestinationsPage, DESTINATIONS),
+    (DestinationsPage, {**DESTINATIONS, "may_resume": False, "note": ""}),
     (AuditPage, {"here": "/p/shop/audit", "rows": AUDITED}),
     (SuppressionsPage, SUPPRESSIONS),
     (SuppressionsPage, {**SUPPRESSIONS, "may_write": False, "note": "", "covering": Covering(EVIL, [], False, [])}),
@@ -121,7 +153,8 @@ MADE: tuple[tuple[type[ListPage], dict[str, Any]], ...] = (
 )
 PAGES: tuple[ProjectPage, ...] = (
     campaign(), campaign(codes=None, may_make=False, note="", problems=[]), segment(0),
-    segment(1, reasons=[], events=[]),
+    segment(1, reasons=[], events=[]), workers(), workers(workers=[], partitions=[], others=0, missing=None),
+    workers(failure=EVIL, workers=[], partitions=[], missing=None),
 )  # fmt: skip
 EMPTY: dict[str, Any] = {"rows": [], "is_filtered": False, "is_first": True, "next": None}
 EXAMPLES: tuple[ListPage, ...] = tuple(

@@ -1,0 +1,95 @@
+"""Pages of keeping it running, as records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from console.web.project_lists import ListPage
+from console.web.project_pages import ProjectPage
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeRow:
+    """A matter that waits for a person; `look_at` is the command that shows more, or mends it."""
+
+    state: str
+    kind: str
+    about: str
+    summary: str
+    look_at: str
+    opened_at: datetime
+    closed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticesPage(ListPage):
+    """What waits for a person."""
+
+    template: ClassVar[str] = "notices.html"
+    title: str = "Notices"
+    rows: Sequence[NoticeRow]
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationRow:
+    """A destination that little or nothing is sent to: why, since when, and what waits for it."""
+
+    destination: str
+    state: str
+    kind: str
+    reason: str
+    paused_at: datetime | None
+    waiting: int
+    oldest: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DestinationsPage(ListPage):
+    """Destinations that are paused, failing or throttled."""
+
+    template: ClassVar[str] = "destinations.html"
+    title: str = "Destinations"
+    rows: Sequence[DestinationRow]
+    may_resume: bool
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRow:
+    """A process of a role, or nobody, with so many partitions; `rate` is records a second, None at the first look."""
+
+    role: str
+    process: str
+    is_nobody: bool
+    partitions: int
+    lag: int
+    rate: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionRow:
+    """A partition that a group is behind on; `committed` is None before it ever processed something."""
+
+    group: str
+    topic: str
+    partition: int
+    committed: int | None
+    end: int
+    lag: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkersPage(ProjectPage):
+    """The workers of the deployment and how far they are behind; `failure` says why that is not known."""
+
+    template: ClassVar[str] = "workers.html"
+    title: str = "Workers"
+    workers: Sequence[WorkerRow]
+    partitions: Sequence[PartitionRow]
+    others: int
+    lag: int
+    failure: str
+    missing: str | None

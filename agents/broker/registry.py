@@ -23,7 +23,7 @@ _ANSWER_SECONDS = 15.0
 """A question that is under way for longer counts as not answered."""
 _UNKNOWN_SECONDS = 10.0
 """For so long a number that the registry does not know is not asked for again."""
-_MOST_REFERENCES = 200
+_MOST_REFERENCES, _MOST_WORDS = 200, 500
 _NOT_FOUND = range(40400, 40500)
 """`error_code` of what a registry does not have; a 404 without one comes from something else at that address."""
 
@@ -53,7 +53,7 @@ class HttpSchemaRegistry:
     def schema(self, number: int) -> RegisteredSchema:
         """See schemas.wire.registry.SchemaRegistry."""
         if number not in self.known:
-            answer = self._ask(f"/schemas/ids/{number}", unknown=f"schema number {number} is not in the registry")
+            answer = self._ask(f"/schemas/ids/{number}", unknown=_unknown(number))
             kind = str(answer.get("schemaType") or AVRO)
             if kind != AVRO:
                 self.known[number] = RegisteredSchema(kind)
@@ -87,13 +87,13 @@ class HttpSchemaRegistry:
         if subject not in self._numbers:
             body = json.dumps({"schema": json.dumps(schema)}).encode()
             try:
-                answer = self._ask(f"/subjects/{quote(subject, safe='')}/versions", unknown="", body=body)
+                answer = self._ask(f"/subjects/{quote(subject, safe='')}/versions", body=body)
             except Undecodable as error:
-                raise CannotStart(f"the registry refuses the schema of {subject}{error}") from error
+                raise CannotStart(f"the registry refuses the schema of {subject}: {error}") from error
             self._numbers[subject] = int(answer["id"])
         return self._numbers[subject]
 
-    def _ask(self, path: str, *, unknown: str, body: bytes | None = None) -> dict[str, Any]:
+    def _ask(self, path: str, *, unknown: str = "", body: bytes | None = None) -> dict[str, Any]:
         """The answer. Raises Undecodable where the registry has not got it, TryLater for whatever else is wrong."""
         found = self._answer(path, unknown, body)
         if not isinstance(found, dict):
@@ -106,8 +106,9 @@ class HttpSchemaRegistry:
             with self._open(request, timeout=_TIMEOUT) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
-            if (_code_of(error) in _NOT_FOUND) if body is None else error.code in (409, 422):
-                raise Undecodable(f"{unknown} (HTTP {error.code})") from error
+            code, words = _words_of(error)
+            if (code in _NOT_FOUND) if body is None else error.code in (409, 422):
+                raise Undecodable(f"{unknown or words} (HTTP {error.code})") from error
             raise TryLater(f"the schema registry answers HTTP {error.code}{_hint(error.code)}", what=_WHAT) from error
         except (OSError, http.client.HTTPException, ValueError) as error:
             said = getattr(error, "reason", error)
@@ -126,12 +127,19 @@ def _parsed(answer: dict[str, Any]) -> Any:
         raise Undecodable(f"a schema of the registry is not JSON: {type(error).__name__}") from error
 
 
-def _code_of(error: urllib.error.HTTPError) -> int:
+def _unknown(number: int) -> str:
+    said = f"schema number {number} is not in the registry"
+    return said if number else f"{said}; a number of eight bytes begins like that: have it written in four"
+
+
+def _words_of(error: urllib.error.HTTPError) -> tuple[int, str]:
+    """The code and the beginning of the words of an answer; 0 and its status where it is of something else."""
     try:
-        code = json.load(error).get("error_code", 0)
+        answer = json.load(error)
+        code, said = answer.get("error_code", 0), answer.get("message")
     except (OSError, http.client.HTTPException, ValueError, AttributeError):
-        return 0
-    return code if isinstance(code, int) else 0
+        code, said = 0, None
+    return code if isinstance(code, int) else 0, str(said or error.reason)[:_MOST_WORDS]
 
 
 def _hint(status: int) -> str:

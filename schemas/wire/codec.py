@@ -25,6 +25,7 @@ SINGLE_OBJECT = b"\xc3\x01"
 CONFLUENT = 0
 _SINGLE_OBJECT_HEAD = 10
 _CONFLUENT_HEAD = 5
+_MOST_NUMBER = 2**31 - 1  # numbers of schemas are signed in the registry
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _WHITE_SPACE = b" \t\r\n"
 
@@ -134,6 +135,8 @@ class TopicCodec:
         if len(raw) < _CONFLUENT_HEAD:
             raise Undecodable(f"Confluent framing needs at least 5 bytes, this record has {len(raw)}")
         (number,) = struct.unpack_from(">I", raw, 1)
+        if number > _MOST_NUMBER:  # some registries answer such a question as if nobody were at that address
+            raise Undecodable(f"schema number {number} is none that a registry gives: they end at {_MOST_NUMBER}")
         record: Any = _read_whole(self._reader(number, self._registry), raw, _CONFLUENT_HEAD)
         if not isinstance(record, dict):
             raise Undecodable(f"schema {number} of the registry is of a {type(record).__name__}; a record is read here")

@@ -59,6 +59,20 @@ def test_an_unknown_number_is_the_record_s_fault_and_a_busy_registry_is_not(serv
     assert "hush" not in str(caught.value)
 
 
+@pytest.mark.parametrize("number", [2**31, 2**32 - 1])
+def test_a_number_that_no_registry_gives_is_refused_unasked(server: Any, number: int) -> None:
+    """Apicurio answers such a question with a 404 that says nothing of a schema: it would be waited for, for ever."""
+    with pytest.raises(Undecodable, match=f"schema number {number} is none that a registry gives"):
+        topic_codec("customers", "avro", client(server)).decode(b"\0" + number.to_bytes(4, "big") + b"x")
+    assert server.asked == []
+
+
+def test_the_words_of_a_registry_that_refuses_are_passed_on(server: Any) -> None:
+    server.failing = 409, {"error_code": 409, "message": "READER_FIELD_MISSING_DEFAULT_VALUE at /fields/3"}
+    with pytest.raises(CannotStart, match="of customers-value: READER_FIELD_MISSING_DEFAULT_VALUE at /fields/3"):
+        topic_codec("customers", "confluent", client(server)).encode({"id": "c1"})
+
+
 def test_a_registry_that_is_away_is_waited_for() -> None:
     with pytest.raises(TryLater, match="does not answer"):
         HttpSchemaRegistry("http://127.0.0.1:1").schema(1)

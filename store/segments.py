@@ -13,6 +13,7 @@ import msgspec
 
 from schemas.audit import AuditAction, AuditEntry, differences
 from schemas.errors import TidingsError, TryLater
+from schemas.formats.search_keys import search_keys
 from schemas.managed import ManagedThing
 from schemas.record_key import Keyed
 from schemas.segment import SegmentDefinition
@@ -352,6 +353,7 @@ class SegmentTransaction:
                 [one.epoch for one in profiles],
                 [one.row for one in profiles],
                 [one.due_at for one in profiles],
+                *map(list, zip(*(search_keys(msgspec.json.decode(one.row)) for one in profiles), strict=True)),
             )
 
     async def put_due(self, project_id: str, due: Sequence[tuple[str, datetime | None]]) -> None:

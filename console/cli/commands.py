@@ -88,7 +88,7 @@ COMMANDS: dict[str, Command] = {
         "events", _TRY, "Publish events into their topics. Lines that are not valid are named and left out."
     ),
     "deliveries": Command("deliveries", _OPERATE, "Deliveries by filter: look, send again, cancel, hurry."),
-    "customers": Command("customers", _OPERATE, "Customers: import many, export or erase one."),
+    "customers": Command("customers", _OPERATE, "Customers: import many; find, show, export or erase one."),
     "holds": Command("holds", _OPERATE, "Sends that wait for a moment: look, cancel."),
     "lag": Command("operations", _OPERATE, "Show how far each consumer group is behind."),
     "top": Command(

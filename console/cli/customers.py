@@ -14,6 +14,7 @@ import typer
 from agents.clock import utc_now
 from console.cli.applying import DryRun
 from console.cli.context import SERVERS, Session, in_session
+from console.cli.customer_search import commands as search_commands
 from console.cli.import_of_customers import show_outcome, show_tried
 from console.cli.progress import bar
 from console.cli.terminal import AsJson, must_exist, show_json, show_rows, show_text
@@ -25,7 +26,8 @@ from store.imports import ImportRow, LookedThrough
 _JSON_LINES = (".ndjson", ".jsonl")
 
 commands = typer.Typer()
-customers_app = typer.Typer(no_args_is_help=True, help="Customers: import many, export or erase one.")
+customers_app = typer.Typer(no_args_is_help=True, help="Customers: import many; find, show, export or erase one.")
+customers_app.add_typer(search_commands)
 commands.add_typer(customers_app, name="customers")
 
 

@@ -143,10 +143,14 @@ on conflict do nothing returning customer_id;
 
 -- name: put_customers
 -- Profiles, and when to look at them again.
-insert into segment_customers (project_id, customer_id, partition, epoch, profile, due_at)
-select $1, * from unnest($2::text[], $3::integer[], $4::bigint[], $5::bytea[], $6::timestamptz[])
+insert into segment_customers (project_id, customer_id, partition, epoch, profile, due_at, source_id, email_key,
+                               phone_key, name_key, turned_name_key)
+select $1, * from unnest($2::text[], $3::integer[], $4::bigint[], $5::bytea[], $6::timestamptz[], $7::text[], $8::text[],
+                         $9::text[], $10::text[], $11::text[])
 on conflict (project_id, customer_id) do update set
-    partition = excluded.partition, epoch = excluded.epoch, profile = excluded.profile, due_at = excluded.due_at;
+    partition = excluded.partition, epoch = excluded.epoch, profile = excluded.profile, due_at = excluded.due_at,
+    source_id = excluded.source_id, email_key = excluded.email_key, phone_key = excluded.phone_key,
+    name_key = excluded.name_key, turned_name_key = excluded.turned_name_key;
 
 -- name: put_due
 -- When to look again at profiles that are as they were.

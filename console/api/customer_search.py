@@ -50,7 +50,7 @@ class SoughtCustomer(msgspec.Struct, frozen=True, kw_only=True):
 class FoundCustomers(msgspec.Struct, frozen=True, kw_only=True):
     """The customers found, those that are meant exactly in front; with `more` there are others, for a longer text."""
 
-    items: list[CustomerEntry]
+    found: list[CustomerEntry]
     more: bool
 
 
@@ -72,7 +72,7 @@ async def list_customers(call: Call[Any, Paged, None]) -> Reply:
 async def find_customers(call: Call[Any, Any, SoughtCustomer]) -> Reply:
     """Those that a text finds."""
     found, is_more = await control.find(KnownCustomers(call.pool), call.project_id, call.body.text, call.body.limit)
-    return Reply(FoundCustomers(items=_entries(found), more=is_more))
+    return Reply(FoundCustomers(found=_entries(found), more=is_more))
 
 
 async def get_customer(call: Call[ById, Any, None]) -> Reply:

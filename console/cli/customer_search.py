@@ -14,10 +14,10 @@ from console.control.customers import check_id
 from schemas.errors import TidingsError
 from store.known_customers import KnownCustomers
 
-commands = typer.Typer()
+search_commands = typer.Typer()
 
 
-@commands.command("find")
+@search_commands.command("find")
 def find_command(
     text: Annotated[str, typer.Argument(help="The beginning of an id, an address or a name, or a number's end.")],
     limit: Annotated[int, typer.Option(min=1, max=1000, help="The first so many.")] = 20,
@@ -35,7 +35,7 @@ def find_command(
     in_session(work, "postgres")
 
 
-@commands.command("show")
+@search_commands.command("show")
 def show_command(customer: Annotated[str, typer.Argument(metavar="ID", help="The customer's id.")]) -> None:
     """A customer's whole profile, as it came last."""
 

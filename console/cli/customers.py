@@ -14,7 +14,7 @@ import typer
 from agents.clock import utc_now
 from console.cli.applying import DryRun
 from console.cli.context import SERVERS, Session, in_session
-from console.cli.customer_search import commands as search_commands
+from console.cli.customer_search import search_commands
 from console.cli.import_of_customers import show_outcome, show_tried
 from console.cli.progress import bar
 from console.cli.terminal import AsJson, must_exist, show_json, show_rows, show_text

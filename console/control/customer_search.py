@@ -33,7 +33,7 @@ async def find(known: KnownCustomers, project_id: str, text: str, limit: int) ->
     Of a number its end will do, of a name its last word. Raises BadQuestion for a text that says nothing.
     """
     if not text.strip() or len(text) > LONGEST_SOUGHT:
-        raise BadQuestion(f"text: {invalid_kind(text, f'1 to {LONGEST_SOUGHT} characters that are not blank')}", "text")
+        raise BadQuestion(invalid_kind(text, f"1 to {LONGEST_SOUGHT} characters, not all of them blank"), "text")
     rows = await known.found(project_id, text, limit + 1)
     return list(map(found_customer, rows[:limit])), len(rows) > limit
 

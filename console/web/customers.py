@@ -1,28 +1,48 @@
-"""`/p/<project>/customers?id=…`: one customer, found by the id, and what was decided about them, as a letter reads.
+"""`/p/<project>/customers`: customers found by what is known of them; with `?id=…` one, and what was decided on them.
 
-The id stands among the parameters: in a path, some of the characters that it may have mean something else.
+The id stands among the parameters: in a path, some of the characters that it may have mean something else. What is
+sought is an address, mostly, and stands in the form alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
+import msgspec
 from aiohttp import web
 
+from console.control.customer_search import FoundCustomer
+from console.control.customer_search import find as find_customers
 from console.control.decision_search import read_cursor
 from console.control.explain import DeliveryStory, RecordedEnd, Story
 from console.control.holds import HoldSummary
 from console.control.left_with_us import choice_words
 from console.control.timelines import CustomerTimeline, timeline
-from console.web.pages import respond
-from console.web.project_pages import CustomerPage, Letter, LetterStep, ShownHold, ShownSegment
+from console.web.pages import FieldProblem, respond, see
+from console.web.project_pages import (
+    CustomerPage,
+    CustomersPage,
+    FoundRow,
+    Letter,
+    LetterStep,
+    ShownHold,
+    ShownProfile,
+    ShownSegment,
+)
 from console.web.projects import ProjectRoute, ProjectVisit, base_of, distribution_path, message_path
 from console.web.reasons import sentence
 from console.web.tables import address
 from console.web.words import exact, inert
 from schemas.decision import Decision
+from schemas.errors import BadQuestion
+from store.known_customers import KnownCustomers
 
 _ON_A_PAGE = 50
+_FACTS = (
+    ("name", "Name"), ("email", "E-mail"), ("phone", "Phone"), ("locale", "Locale"), ("timezone", "Time zone"),
+    ("birthday", "Birthday"), ("source_id", "Source id"),
+)  # fmt: skip
 
 
 async def show_customer(mine: ProjectVisit) -> web.Response:
@@ -30,12 +50,13 @@ async def show_customer(mine: ProjectVisit) -> web.Response:
     path, identity = f"{base_of(mine.project_id)}/customers", mine.query.get("id", "")
     distribution = mine.query.get("distribution", "").strip() or None
     if not identity:
-        return respond(CustomerPage(title="Customers", here=path, **mine.frame))
+        return respond(CustomersPage(title="Customers", here=path, **mine.frame))
     cursor = mine.query.get("cursor")
     found = await timeline(
         mine.pool, mine.wiring, mine.project_id, identity, mine.now, read_cursor(cursor) if cursor else None,
         _ON_A_PAGE, distribution=distribution, lag=False,
     )  # fmt: skip
+    profile = await KnownCustomers(mine.pool).profile(mine.project_id, identity)
     older = found.story.reading.older
     asked = {"id": identity, "distribution": distribution}
     page = CustomerPage(
@@ -43,6 +64,7 @@ async def show_customer(mine: ProjectVisit) -> web.Response:
         here=path,
         customer=identity,
         distribution=distribution or "",
+        profile=None if profile is None else _profile(profile),
         letters=letters(mine, found.story),
         holds=[_hold(mine, one) for one in found.holds],
         segments=_segments(found),
@@ -52,6 +74,21 @@ async def show_customer(mine: ProjectVisit) -> web.Response:
         missing=await mine.lag.in_words(mine.pool, mine.now),
         **mine.frame,
     )
+    return respond(page)
+
+
+async def find(mine: ProjectVisit) -> web.Response:
+    """Customers by what is known of them; where it is one alone, their page."""
+    path, sought = f"{base_of(mine.project_id)}/customers", (await mine.visit.form()).get("text", "")
+    try:
+        found, is_more = await find_customers(KnownCustomers(mine.pool), mine.project_id, sought, _ON_A_PAGE)
+    except BadQuestion as error:
+        problems = [FieldProblem("text", inert(error))]
+        return respond(CustomersPage(title="Customers", here=path, sought=sought, problems=problems, **mine.frame), 422)
+    if len(found) == 1:
+        return see(address(path, {"id": found[0].customer_id}))
+    rows = [_found(path, one) for one in found]
+    page = CustomersPage(title="Customers", here=path, sought=sought, found=rows, more=is_more, **mine.frame)
     return respond(page)
 
 
@@ -129,6 +166,19 @@ def _of_delivery(mine: ProjectVisit, one: DeliveryStory) -> list[LetterStep]:
     return steps
 
 
+def _found(path: str, one: FoundCustomer) -> FoundRow:
+    texts = (one.name, one.email, one.phone, one.source_id)
+    return FoundRow(one.customer_id, address(path, {"id": one.customer_id}), *(text or "" for text in texts))
+
+
+def _profile(profile: dict[str, Any]) -> ShownProfile:
+    """The fields that have a name of their own, where they are texts, and the consents."""
+    facts = [(label, value) for name, label in _FACTS if isinstance(value := profile.get(name), str) and value]
+    if isinstance(consents := profile.get("consents"), dict):
+        facts += [(f"Consent {name}", "given" if value is True else "not given") for name, value in consents.items()]
+    return ShownProfile(facts, msgspec.json.format(msgspec.json.encode(profile), indent=2).decode())
+
+
 def _hold(mine: ProjectVisit, one: HoldSummary) -> ShownHold:
     path = distribution_path(mine.project_id, one.distribution_id)
     return ShownHold(one.distribution_id, path, sentence(one.reason), one.until_at, one.held_at)
@@ -147,4 +197,7 @@ def _distinct(parts: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(parts))
 
 
-ROUTES: tuple[ProjectRoute, ...] = (ProjectRoute("/customers", "customers:read", show_customer),)
+ROUTES: tuple[ProjectRoute, ...] = (
+    ProjectRoute("/customers", "customers:read", show_customer),
+    ProjectRoute("/customers/find", "customers:read", find, "POST"),
+)

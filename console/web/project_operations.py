@@ -26,7 +26,7 @@ class NoticeRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticesPage(ListPage):
-    """What waits for a person."""
+    """Matters that wait for a person."""
 
     template: ClassVar[str] = "notices.html"
     title: str = "Notices"

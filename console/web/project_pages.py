@@ -129,13 +129,44 @@ class ShownSegment:
     cannot_judge: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class ShownProfile:
+    """A profile as it came last: what is written about in words, and all of it as JSON."""
+
+    facts: Sequence[tuple[str, str]]
+    json: str
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRow:
+    """A customer that a search found; the texts of the profile are empty where it has none."""
+
+    customer: str
+    path: str
+    name: str
+    email: str
+    phone: str
+    source_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomersPage(ProjectPage):
+    """The form to find a customer, and those that a search found: None before the first one."""
+
+    template: ClassVar[str] = "customers.html"
+    sought: str = ""
+    found: Sequence[FoundRow] | None = None
+    more: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerPage(ProjectPage):
-    """A customer, and what was decided about them; without `customer` the form to find one."""
+    """A customer, and what was decided about them; `profile` is None where none is kept."""
 
     template: ClassVar[str] = "customer.html"
-    customer: str = ""
+    customer: str
     distribution: str = ""
+    profile: ShownProfile | None = None
     letters: Sequence[Letter] = ()
     holds: Sequence[ShownHold] = ()
     segments: Sequence[ShownSegment] = ()
@@ -322,5 +353,5 @@ class SentMessagePage(ProjectPage):
 
 
 PROJECT_PAGES: tuple[type[ProjectPage], ...] = (
-    ProjectMessagePage, DistributionsPage, DistributionPage, CustomerPage, MessagesPage, SentMessagePage,
+    ProjectMessagePage, DistributionsPage, DistributionPage, CustomersPage, CustomerPage, MessagesPage, SentMessagePage,
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What customers are found by: texts as they are compared when somebody searches, whatever the case or the accents."""
+"""Keys that customers are found by: texts as they are compared by a search, whatever the case or the accents."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ async def api(wiring: Wiring) -> AsyncIterator[Api]:
 async def found(api: Api, text: str, **more: Any) -> list[str]:
     answer = await api.ask("POST", "/customers/find", {"text": text, **more})
     assert answer.status == 200, answer.json
-    return [one["customer_id"] for one in answer.json["items"]]
+    return [one["customer_id"] for one in answer.json["found"]]
 
 
 FOUND: list[tuple[str, list[str]]] = [
@@ -85,10 +85,10 @@ async def test_customers_are_found_by_what_is_known_of_them(api: Api) -> None:
 async def test_what_is_shown_are_texts_and_that_there_are_more(api: Api) -> None:
     answer = await api.ask("POST", "/customers/find", {"text": "kowalska", "limit": 1})
     shown = {name: PEOPLE[0][name] for name in ("source_id", "name", "email", "phone", "locale")}
-    assert answer.json == {"items": [{"customer_id": "c1", **shown}], "more": True}
+    assert answer.json == {"found": [{"customer_id": "c1", **shown}], "more": True}
     answer = await api.ask("POST", "/customers/find", {"text": "anna", "limit": 1})
     nothing = dict.fromkeys(("source_id", "name", "email", "phone", "locale"))
-    assert answer.json["items"] == [{"customer_id": "anna", **nothing}], "an id that is just that comes first"
+    assert answer.json["found"] == [{"customer_id": "anna", **nothing}], "an id that is just that comes first"
     for text in ("", " \t", "x" * 201, 7, None):
         answer = await api.ask("POST", "/customers/find", {"text": text})
         assert (answer.status, answer.json["errors"][0]["pointer"]) == (422, "/text"), text

@@ -12,6 +12,8 @@ from agents.clock import utc_now
 from schemas.decision import Check
 from schemas.delivery import DistributionRef
 from store.read_models.recorded import Recorded
+from tests.integration.test_customer_search import PEOPLE
+from tests.integration.test_customer_search import put as known
 from tests.integration.test_recorder import KEEP, decision, put, status
 from tests.integration.test_web import Site
 from tests.integration.test_web_projects import signed_in, site
@@ -105,3 +107,22 @@ async def test_a_page_does_not_wait_for_a_broker_that_is_away(site: Site) -> Non
     page = await mine.ask("GET", of("c1"))
     assert (page.status, "Kafka does not answer" in page.text) == (200, True)
     assert time.monotonic() - started < 8, "the broker is waited for for ten seconds elsewhere"
+
+
+async def test_customers_are_found_by_a_name_which_no_address_of_a_page_has(site: Site) -> None:
+    await known(site.pool, PEOPLE)
+    mine = await signed_in(site)
+    assert "Find" in (await mine.ask("GET", CUSTOMERS)).text
+    page = await mine.ask("POST", f"{CUSTOMERS}/find", {"text": "KOWALSKA"})
+    assert re.findall(r'<a href="/p/shop/customers\?id=(\w+)"', html.unescape(page.text)) == ["c1", "c2"]
+    assert "Anna.K@shop.example" in page.text
+    one = await mine.ask("POST", f"{CUSTOMERS}/find", {"text": "anna.k@shop.example"})
+    assert (one.status, one.headers["location"]) == (303, f"{CUSTOMERS}?id=c1")
+    shown = html.unescape((await mine.ask("GET", one.headers["location"])).text)
+    assert "<dt>Phone</dt><dd><bdi>+48 501 234 567</bdi></dd>" in shown and '"plan": "gold"' in shown
+    assert "No profile is kept" in (await mine.ask("GET", of("nobody"))).text
+    nobody = await mine.ask("POST", f"{CUSTOMERS}/find", {"text": "<script>"})
+    assert (nobody.status, "Nobody was found" in nobody.text, "<script>" in nobody.text) == (200, True, False)
+    for text in ("", "  ", "x" * 201):
+        wrong = await mine.ask("POST", f"{CUSTOMERS}/find", {"text": text})
+        assert (wrong.status, "1 to 200 characters" in wrong.text) == (422, True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -16,9 +17,11 @@ from schemas.delivery import EventRef
 from schemas.errors import BadRecord, InvalidEvent
 from schemas.purchase import PURCHASE_EVENTS
 from schemas.wire.codec import TopicCodec
+from schemas.wire.copy_fields import EPOCH, NULL, text
 from schemas.wire.read_as import read_as
 from store.postgres import storable
-from store.read_models.recorded import DecisionRow, PurchaseRow, StatusRow
+from store.read_models.copied import CopiedRow
+from store.read_models.recorded import GIVEN, DecisionRow, PurchaseRow, Row, StatusRow
 from streams.event_context import Head
 from streams.purchases import purchase_of
 from streams.upstream import Headers
@@ -35,6 +38,74 @@ def reader_of(codec: TopicCodec, kind: type[T]) -> Callable[[bytes], T]:
         return read_as(codec.decode(raw), kind) if found is None else found
 
     return read
+
+
+def decision_reader(codec: TopicCodec) -> Callable[[bytes], Row]:
+    """Reads a decision as its row: straight from its bytes where that can be done. It raises BadRecord."""
+    return _row_reader(codec, Decision, _DECISION, _copied_decision, decision_row)
+
+
+def status_reader(codec: TopicCodec) -> Callable[[bytes], Row]:
+    """The same of an end, or a report."""
+    return _row_reader(codec, DeliveryStatus, _STATUS, _copied_status, status_row)
+
+
+def _row_reader(
+    codec: TopicCodec,
+    kind: type[T],
+    paths: Sequence[str],
+    copied: Callable[[tuple[bytes, ...]], CopiedRow],
+    row_of: Callable[[T], Row],
+) -> Callable[[bytes], Row]:
+    columns, read = codec.columns(kind, paths), reader_of(codec, kind)
+
+    def row(raw: bytes) -> Row:
+        found = columns(raw)
+        return row_of(read(raw)) if found is None else copied(found)
+
+    return row
+
+
+def _copied_decision(columns: tuple[bytes, ...]) -> CopiedRow:
+    due_at, event_at = columns[_DECISION_DUE], columns[_DECISION_EVENT]
+    return CopiedRow(_day(event_at if due_at == NULL else due_at), b"".join(columns[:2]), b"".join(columns[2:]))
+
+
+def _copied_status(columns: tuple[bytes, ...]) -> CopiedRow:
+    due_at, event_at = columns[_STATUS_DUE], columns[_STATUS_EVENT]
+    tells_code = columns[_STATUS_CODE] != NULL and columns[_STATUS_OUTCOME] in _GIVEN
+    day = _day(event_at if due_at == NULL else due_at)
+    return CopiedRow(day, b"".join(columns[:4]), b"".join(columns[4:]), tells_code)
+
+
+def _day(moment: bytes) -> date:
+    return _day_of(int.from_bytes(moment[4:], signed=True) // _DAY)
+
+
+@lru_cache(maxsize=1024)
+def _day_of(number: int) -> date:
+    return EPOCH.date() + timedelta(days=number)
+
+
+_ABOUT = (
+    "distribution.id", "distribution.version", "distribution.name", "event.id", "event.type", "event.created_at",
+    "event.send_id", "customer_id",
+)  # fmt: skip
+_DECISION = (
+    "project_id", "decision_id", *_ABOUT, "outcome", "reason", "detail", "arm", "channel", "delivery_id", "until",
+    "due_at", "checks", "decided_at",
+)  # fmt: skip
+"""The fields of a decision in the order of `DecisionRow`, which begins with the day."""
+_STATUS = (
+    "project_id", "delivery_id", "outcome", "occurred_at", *_ABOUT, "channel", "account", "type", "reason", "detail",
+    "provider_id", "attempts", "due_at", "arm", "code_key",
+)  # fmt: skip
+"""The same of an end, and `StatusRow`."""
+_DECISION_EVENT, _DECISION_DUE = _DECISION.index("event.created_at"), _DECISION.index("due_at")
+_STATUS_EVENT, _STATUS_DUE = _STATUS.index("event.created_at"), _STATUS.index("due_at")
+_STATUS_CODE, _STATUS_OUTCOME = _STATUS.index("code_key"), _STATUS.index("outcome")
+_GIVEN = {text(outcome.encode()) for outcome in GIVEN}
+_DAY = 24 * 60 * 60 * 1_000_000
 
 
 class PurchaseReader:
@@ -120,9 +191,9 @@ def _about(
 
 def _checks(checks: list[Check]) -> str:
     """As JSON that Postgres can look into, which it cannot where U+0000 is escaped."""
-    text = msgspec.json.encode(checks).decode()
-    if "\\u0000" not in text:
-        return text
+    told = msgspec.json.encode(checks).decode()
+    if "\\u0000" not in told:
+        return told
     clean = [Check(test=storable(one.test), passed=one.passed, seen=storable(one.seen)) for one in checks]
     return msgspec.json.encode(clean).decode()
 

@@ -20,13 +20,12 @@ from agents.clock import Clock, utc_now
 from agents.dead_letters import DeadLetters
 from agents.ingest_time import stamp
 from agents.intake import Chunk, Intake
-from agents.recorded_rows import PurchaseReader, decision_row, reader_of, status_row
+from agents.recorded_rows import PurchaseReader, decision_reader, status_reader
 from agents.telemetry.metrics import Metrics
 from agents.transport.app import BatchApp
 from agents.transport.progress import Limit
 from agents.waiting import retry_until_available
 from agents.wiring import Wiring
-from schemas.decision import Decision, DeliveryStatus
 from schemas.purchase import PURCHASE_TOPICS
 from schemas.topics import DECISIONS, DELIVERY_STATUS
 from store.read_models.positions import positions
@@ -73,13 +72,13 @@ class Recorder:
             counted="recorded",
             slice_size=_SLICE_SIZE,
         )
-        decision = reader_of(wiring.codec(DECISIONS), Decision)
-        status = reader_of(wiring.codec(DELIVERY_STATUS), DeliveryStatus)
+        decision = decision_reader(wiring.codec(DECISIONS))
+        status = status_reader(wiring.codec(DELIVERY_STATUS))
         put_decisions = partial(self._keep, "decisions", recorded.put_decisions)
         put_statuses = partial(self._keep, "statuses", recorded.put_statuses)
         self.intakes = {
-            DECISIONS: take_in(lambda one: decision_row(decision(one.value or b"")), put_decisions, dead_letters),
-            DELIVERY_STATUS: take_in(lambda one: status_row(status(one.value or b"")), put_statuses, dead_letters),
+            DECISIONS: take_in(lambda one: decision(one.value or b""), put_decisions, dead_letters),
+            DELIVERY_STATUS: take_in(lambda one: status(one.value or b""), put_statuses, dead_letters),
         }
         put_purchases = partial(self._keep, "purchases", recorded.put_purchases)
         for topic in PURCHASE_TOPICS:

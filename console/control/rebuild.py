@@ -19,9 +19,8 @@ import asyncpg
 
 from agents.broker.reader import Fetched, TopicReader, headers_of
 from agents.ingest_time import moment
-from agents.recorded_rows import PurchaseReader, decision_row, reader_of, status_row
+from agents.recorded_rows import PurchaseReader, decision_reader, status_reader
 from agents.wiring import Wiring
-from schemas.decision import Decision, DeliveryStatus
 from schemas.errors import BadRecord, TidingsError, TryLater
 from schemas.purchase import PURCHASE_TOPICS
 from schemas.topics import DECISIONS, DELIVERY_STATUS
@@ -65,11 +64,10 @@ async def rebuild_read_models(
     run = uuid.uuid4().hex
     rebuild, writer = Rebuild(pool, run), Rebuilt(pool, wiring.settings.retention.recorded, run)
     await rebuild.begin(actor)
-    read_decision = reader_of(wiring.codec(DECISIONS), Decision)
-    read_status = reader_of(wiring.codec(DELIVERY_STATUS), DeliveryStatus)
+    decision, status = decision_reader(wiring.codec(DECISIONS)), status_reader(wiring.codec(DELIVERY_STATUS))
     sources: list[tuple[str, _RowOf, _PutRows]] = [
-        (DECISIONS, lambda one: decision_row(read_decision(one.value() or b"")), writer.put_decisions),
-        (DELIVERY_STATUS, lambda one: status_row(read_status(one.value() or b"")), writer.put_statuses),
+        (DECISIONS, lambda one: decision(one.value() or b""), writer.put_decisions),
+        (DELIVERY_STATUS, lambda one: status(one.value() or b""), writer.put_statuses),
     ]
     sources += [(topic, _purchases(wiring, topic, now), writer.put_purchases) for topic in PURCHASE_TOPICS]
     with ExitStack() as open_readers:

@@ -17,8 +17,9 @@ from typing import Any, get_args, get_origin
 import fastavro
 from fastavro.read import LOGICAL_READERS
 
+from schemas.wire.avro_columns import Columns, ColumnsSource
 from schemas.wire.avro_schema import EXTRA
-from schemas.wire.avro_source import ReaderSource, is_optional, is_struct
+from schemas.wire.avro_source import ReaderSource, is_optional, is_record, is_struct
 from schemas.wire.json_text import decode_json
 
 Read = Callable[[bytes, int], tuple[Any, int]]
@@ -40,6 +41,11 @@ def mapping_reader(schema: Any, references: Sequence[Any] = ()) -> Read:
 def struct_reader(schema: Any, kind: Any) -> Read:
     """Reads records of a schema that was written from a struct as that struct; what the struct lacks is passed over."""
     return _Compiler(structs=True).of(fastavro.parse_schema(schema), kind)
+
+
+def columns_reader(schema: Any, kind: Any, paths: Sequence[str]) -> Columns:
+    """Reads records of a schema that was written from a struct as fields of COPY: those that `paths` name."""
+    return ColumnsSource(_Compiler(structs=True).of, _long).made(fastavro.parse_schema(schema), kind, paths)
 
 
 class _Compiler:
@@ -71,11 +77,17 @@ class _Compiler:
                 self._named[schema["name"]] = schema
                 return self._by_name(schema["name"], hint)
             case "array":
-                return _blocks(self.of(schema["items"], _item(hint)), list, list.append)
+                return self._list(schema["items"], _item(hint))
             case "map":
                 return _blocks(_entry(self.of(schema["values"], None)), dict, lambda made, pair: made.update((pair,)))
             case plain:
                 return _PLAIN[plain]
+
+    def _list(self, items: Any, hint: Any) -> Read:
+        read = self.of(items, hint)
+        if self._structs and is_record(items) and is_struct(hint):
+            return ReaderSource(self.of, _skip, _present, _long, _count_of).many(items, hint)
+        return _blocks(read, list, list.append)
 
     def _by_name(self, name: str, hint: Any) -> Read:
         """A named type is compiled once; one that holds itself is looked up while reading."""
@@ -97,7 +109,7 @@ class _Compiler:
         if schema["type"] == "fixed":
             return _fixed(schema["size"])
         if self._structs and is_struct(hint):
-            return ReaderSource(self.of, _skip, _present, _long).made(schema, hint)
+            return ReaderSource(self.of, _skip, _present, _long, _count_of).made(schema, hint)
         fields = []
         for field in schema["fields"]:
             name, kind = field["name"], field["type"]
@@ -156,11 +168,7 @@ def _blocks(item: Read, made_of: type, add: Callable[[Any, Any], object]) -> Rea
         out = made_of()
         count, at = _long(raw, at)
         while count:
-            if count < 0:  # the block's length in bytes follows, for readers that skip it
-                count = -count
-                _, at = _long(raw, at)
-            if count > len(raw):
-                raise ValueError(f"{count} items in {len(raw)} bytes")
+            count, at = _count_of(raw, at, count)
             for _ in range(count):
                 value, at = item(raw, at)
                 add(out, value)
@@ -168,6 +176,16 @@ def _blocks(item: Read, made_of: type, add: Callable[[Any, Any], object]) -> Rea
         return out, at
 
     return read
+
+
+def _count_of(raw: bytes, at: int, count: int) -> tuple[int, int]:
+    """The number of items of a block, and where they begin."""
+    if count < 0:  # the block's length in bytes follows, for readers that skip it
+        count = -count
+        _, at = _long(raw, at)
+    if count > len(raw):
+        raise ValueError(f"{count} items in {len(raw)} bytes")
+    return count, at
 
 
 def _entry(value: Read) -> Read:

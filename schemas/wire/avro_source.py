@@ -15,7 +15,7 @@ Write = Callable[[bytearray, Any], None]
 Read = Callable[[bytes, int], tuple[Any, int]]
 
 
-class _Source:
+class Source:
     """The lines of one function, and the names that they use."""
 
     def __init__(self, head: str, **names: Any) -> None:
@@ -52,7 +52,7 @@ class _Source:
 
 
 class _Block:
-    def __init__(self, source: _Source) -> None:
+    def __init__(self, source: Source) -> None:
         self._source = source
 
     def __enter__(self) -> None:
@@ -77,7 +77,7 @@ class WriterSource:
 
     def __init__(self, of: Callable[[Any], Write], closed: Callable[[Any], bool], write_long: Write) -> None:
         self._of, self._closed = of, closed
-        self._source = _Source("def write(out, value):", write_long=write_long)
+        self._source = Source("def write(out, value):", write_long=write_long)
         self._source.add("add = out.append")
 
     def made(self, schema: Any) -> Write:
@@ -120,7 +120,7 @@ class WriterSource:
 class ReaderSource:
     """Reads structs. `of` gives the function for a schema and the type to read as; `skip` one for a field to pass over.
 
-    `present` takes None and annotations from a type.
+    `present` takes None and annotations from a type, `count_of` gives the number of items of a block.
     """
 
     def __init__(
@@ -129,15 +129,30 @@ class ReaderSource:
         skip: Callable[[str, Read, tuple[str, ...]], Read],
         present: Callable[[Any], Any],
         read_long: Read,
+        count_of: Callable[[bytes, int, int], tuple[int, int]],
     ) -> None:
         self._of, self._skip, self._present = of, skip, present
-        self._source = _Source("def read(raw, at):", read_long=read_long, end_of=_end_of)
+        self._source = Source("def read(raw, at):", read_long=read_long, count_of=count_of, end_of=end_of)
 
     def made(self, schema: Any, hint: Any) -> Read:
         """The function for a record that is read as a struct."""
         self._record(schema, hint, "made")
         self._source.add("if at > len(raw):", "    end_of(raw, at)", "return made, at")
         read: Read = self._source.function("read")
+        return read
+
+    def many(self, schema: Any, hint: Any) -> Read:
+        """The function for a list of them."""
+        source = self._source
+        source.add("made = []", "count, at = read_long(raw, at)")
+        with source.within("while count:"):
+            source.add("count, at = count_of(raw, at, count)")
+            with source.within("for _ in range(count):"):
+                self._record(schema, hint, "one")
+                source.add("made.append(one)")
+            source.add("count, at = read_long(raw, at)")
+        source.add("if at > len(raw):", "    end_of(raw, at)", "return made, at")
+        read: Read = source.function("read")
         return read
 
     def _record(self, schema: Any, hint: Any, into: str) -> None:
@@ -192,6 +207,9 @@ class ReaderSource:
             with source.within("else:"):
                 source.add("size, at = read_long(raw, at)", "size <<= 1", "end_of(raw, at + (size >> 1), size)")
             source.add("end = at + (size >> 1)", f"{into} = raw[at:end].decode()", "at = end")
+        elif kind == "boolean":
+            source.add("byte = raw[at]", "at += 1", "if byte > 1:", "    raise ValueError(f'a boolean of {byte}')")
+            source.add(f"{into} = byte == 1")
         elif is_record(kind) and is_struct(hint):
             self._of(kind, hint)  # so that the name is known where it comes again
             self._record(kind, hint, into)
@@ -205,7 +223,8 @@ def is_struct(hint: Any) -> bool:
     return isinstance(made, type) and issubclass(made, msgspec.Struct)
 
 
-def _end_of(raw: bytes, at: int, size: int = 0) -> None:
+def end_of(raw: bytes, at: int, size: int = 0) -> None:
+    """Refuse an end that is past all bytes. Raises ValueError."""
     if size < 0 or at > len(raw):
         raise ValueError(f"{at} bytes announced, {len(raw)} there")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -16,7 +16,7 @@ from fastavro.schema import fingerprint, to_parsing_canonical_form
 
 from schemas.closed import Wire
 from schemas.errors import BadRecord, CannotStart, TooLarge, Undecodable
-from schemas.wire.avro_read import Read, mapping_reader, struct_reader
+from schemas.wire.avro_read import Read, columns_reader, mapping_reader, struct_reader
 from schemas.wire.avro_write import MISFIT, writer
 from schemas.wire.json_text import MAX_DEPTH, decode_json
 from schemas.wire.registry import AVRO, JSON_SCHEMA, RegisteredSchema, SchemaRegistry
@@ -108,6 +108,24 @@ class TopicCodec:
             except (msgspec.MsgspecError, BadRecord):
                 pass
             return None
+
+        return read
+
+    def columns(self, kind: Any, paths: Sequence[str]) -> Callable[[bytes], tuple[bytes, ...] | None]:
+        """Reads records of a struct straight as fields of COPY; None for a record that needs a closer look.
+
+        Of Avro in the topic's own schema, where columns take all that is in it as it is.
+        """
+        fields, head = columns_reader(self.schema, kind, paths), self._head
+
+        def read(raw: bytes) -> tuple[bytes, ...] | None:
+            if raw[:_SINGLE_OBJECT_HEAD] != head:
+                return None
+            try:
+                found: tuple[bytes, ...] = _read_whole(fields, raw, _SINGLE_OBJECT_HEAD)
+            except BadRecord:
+                return None
+            return found
 
         return read
 

@@ -11,7 +11,8 @@ import asyncpg
 
 from schemas.errors import TidingsError
 from store.postgres import passing_errors, transaction
-from store.read_models.recorded import PurchaseRow, Recorded, Source, StatusRow
+from store.read_models.copied import CopiedRow
+from store.read_models.recorded import Recorded, Source
 from store.sql import queries
 
 _TABLES = re.compile(r"\brecorded_(decisions|statuses|purchases|positions)(?=_by_minute\b|\b)")
@@ -57,9 +58,7 @@ class Rebuilt(Recorded):
         await check_ours(connection, self._still_ours, self._run)
         return await super()._position(connection, source)
 
-    async def _attribute(
-        self, connection: asyncpg.Connection, table: str, rows: Iterable[StatusRow | PurchaseRow]
-    ) -> None:
+    async def _attribute(self, connection: asyncpg.Connection, table: str, rows: Iterable[CopiedRow]) -> None:
         """Nothing: a new day's redemptions look for their deliveries once the day is in its place."""
 
 

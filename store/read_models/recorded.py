@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
@@ -11,15 +11,16 @@ import asyncpg
 import msgspec
 
 from schemas.closed import PurchaseKind
-from schemas.errors import BadRecord
+from schemas.wire import copy_fields
 from store.postgres import passing_errors, transaction
+from store.read_models.copied import CopiedRow, copy_of, packed, texts_and_moment_of, texts_of
 from store.sql import queries
 
 DAYS_AHEAD = 31
 """Days after today that are made where rows need them: more than upstream's clocks are ever ahead."""
-BEYOND = date.max
-"""The day of what is dated further ahead; Postgres has it as infinity."""
-_GIVEN = ("sent", "recovered")
+BEYOND = copy_fields.BEYOND
+"""The day of what is dated further ahead."""
+GIVEN = ("sent", "recovered")
 """Ends of deliveries that gave a customer their code."""
 _LOCKS = {"purchases": "lock_codes", "statuses": "share_codes"}
 """By table, the lock under which its rows look for those of the other."""
@@ -52,10 +53,9 @@ class DecisionRow(NamedTuple):
     checks: str
     decided_at: datetime
 
-    @property
-    def identity(self) -> tuple[object, ...]:
-        """The key within its day."""
-        return self[1:3]
+    def packed(self) -> CopiedRow:
+        """The same as COPY takes it. Raises BadRecord."""
+        return packed(self.day, self[1:3], self[3:])
 
 
 class StatusRow(NamedTuple):
@@ -85,15 +85,9 @@ class StatusRow(NamedTuple):
     arm: str | None
     code_key: str | None
 
-    @property
-    def identity(self) -> tuple[object, ...]:
-        """The key within its day."""
-        return self[1:5]
-
-    @property
-    def tells_code(self) -> bool:
-        """True where a customer was given a code by it."""
-        return self.code_key is not None and self.outcome in _GIVEN
+    def packed(self) -> CopiedRow:
+        """The same as COPY takes it. Raises BadRecord."""
+        return packed(self.day, self[1:5], self[5:], tells_code=self.code_key is not None and self.outcome in GIVEN)
 
 
 class PurchaseRow(NamedTuple):
@@ -110,18 +104,26 @@ class PurchaseRow(NamedTuple):
     amount: int | None
     currency: str | None
 
-    @property
-    def identity(self) -> tuple[object, ...]:
-        """The key within its day."""
-        return self[1:3]
-
-    @property
-    def tells_code(self) -> bool:
-        """True where a code was redeemed."""
-        return self.code_key is not None
+    def packed(self) -> CopiedRow:
+        """The same as COPY takes it. Raises BadRecord."""
+        return packed(self.day, self[1:3], self[3:], tells_code=self.code_key is not None)
 
 
-Row = DecisionRow | StatusRow | PurchaseRow
+Row = DecisionRow | StatusRow | PurchaseRow | CopiedRow
+
+
+class _Table(NamedTuple):
+    """The columns of a table that are written, and the values of its keys."""
+
+    columns: tuple[str, ...]
+    key_values: Callable[[bytes], tuple[object, ...]]
+
+
+_TABLES = {
+    "decisions": _Table(DecisionRow._fields, texts_of),
+    "statuses": _Table(StatusRow._fields, texts_and_moment_of),
+    "purchases": _Table(PurchaseRow._fields, texts_of),
+}
 
 
 class Sourced(msgspec.Struct, frozen=True, gc=False):
@@ -193,7 +195,7 @@ class Recorded:
             read = [one for one in rows if one.offset >= position["next_offset"] or one.stamp > position["stamp"]]
             if source.end <= position["next_offset"] and not read:
                 return Put(known=len(rows))
-            kept = [one.row for one in read if one.row.day >= position["oldest"]]
+            kept = [_packed(one.row) for one in read if one.row.day >= position["oldest"]]
             new = await self._write(connection, table, kept, position) if kept else 0
             late = len(read) - len(kept)
             moved = source.topic, source.partition, source.end, source.stamp, late
@@ -211,7 +213,7 @@ class Recorded:
         return row
 
     async def _write(
-        self, connection: asyncpg.Connection, table: str, rows: Sequence[Row], position: asyncpg.Record
+        self, connection: asyncpg.Connection, table: str, rows: Sequence[CopiedRow], position: asyncpg.Record
     ) -> int:
         """Write rows, the last of each id, and count them; how many are new.
 
@@ -220,15 +222,16 @@ class Recorded:
         The table is read before its days are looked at: retention, which locks it, cannot drop them in between then.
         """
         beyond: set[tuple[object, ...]] = set()
+        values = _TABLES[table].key_values
         if await connection.fetchval(self._sql[f"any_{table}_beyond"]):
-            asked = _columns({row.identity for row in rows})
+            asked = _columns({values(row.key) for row in rows})
             beyond = {tuple(row) for row in await connection.fetch(self._sql[f"{table}_beyond"], *asked)}
-        placed: dict[tuple[date, tuple[object, ...]], Any] = {}
+        placed: dict[tuple[date, bytes], CopiedRow] = {}
         latest = position["latest"]
         for row in rows:
-            is_beyond = row.day > latest or (beyond and row.identity in beyond)
+            is_beyond = row.day > latest or (beyond and values(row.key) in beyond)
             day = BEYOND if is_beyond else row.day
-            placed[day, row.identity] = row._replace(day=day) if is_beyond else row
+            placed[day, row.key] = msgspec.structs.replace(row, day=day) if is_beyond else row
         days = sorted({day for day, _ in placed} - {BEYOND})
         await connection.execute(self._sql["make_days"], f"{self.prefix}_{table}", days)
         await self._stage(connection, table, placed.values())
@@ -238,26 +241,22 @@ class Recorded:
             await self._attribute(connection, table, placed.values())
         return new
 
-    async def _stage(self, connection: asyncpg.Connection, table: str, rows: Collection[Row]) -> None:
-        """Copy rows to where the statement that puts them takes them from. Raises BadRecord."""
+    async def _stage(self, connection: asyncpg.Connection, table: str, rows: Collection[CopiedRow]) -> None:
+        """Copy rows to where the statement that puts them takes them from."""
+        columns = _TABLES[table].columns
         await connection.execute(self._sql[f"stage_{table}"])
-        try:
-            await connection.copy_records_to_table(
-                f"staged_{table}_1", schema_name="pg_temp", columns=next(iter(rows))._fields, records=rows
-            )
-        except (OverflowError, UnicodeEncodeError) as error:  # of a query's argument it would be a DataError
-            raise BadRecord(
-                "Postgres cannot keep it: a number is too large for its column, or a text is not Unicode"
-            ) from error
+        await connection.copy_to_table(
+            f"staged_{table}_1", schema_name="pg_temp", columns=columns, source=copy_of(rows, len(columns)),
+            format="binary",
+        )  # fmt: skip
 
-    async def _attribute(
-        self, connection: asyncpg.Connection, table: str, rows: Iterable[StatusRow | PurchaseRow]
-    ) -> None:
+    async def _attribute(self, connection: asyncpg.Connection, table: str, rows: Iterable[CopiedRow]) -> None:
         """Have each redemption name the delivery that gave its code, whichever of the two is kept last.
 
         Of two transactions with one of them each, the later to have the lock sees what the other has written.
         """
-        with_code = [(row.day, *row.identity) for row in rows if row.tells_code]
+        values = _TABLES[table].key_values
+        with_code = [(row.day, *values(row.key)) for row in rows if row.tells_code]
         if with_code:
             await connection.execute(self._sql[_LOCKS[table]])
             await connection.execute(self._sql[f"attribute_{table}"], *_columns(with_code))
@@ -272,6 +271,10 @@ class Recorded:
                 if not await self.pool.fetchval(self._sql["drop_day"], row["parent"], row["day"]):
                     return count  # somebody reads: a dump, say
         return len(old)
+
+
+def _packed(row: Row) -> CopiedRow:
+    return row if isinstance(row, CopiedRow) else row.packed()
 
 
 def _columns(rows: Any) -> list[list[Any]]:

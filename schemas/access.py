@@ -51,13 +51,15 @@ Permission = Literal[
     "operations:read",
     "project:read",
     "project:write",
+    "project:apply",
     "accounts:read",
     "accounts:write",
     "users:manage",
 ]
 """What a route asks for. `set_live` is needed for every change of what is live, or becomes so; `sends:confirm`
 to have sent what `sends:write` drew up, `sends:approve` to approve of it where it goes to many; `distributions:test` to
-send one message, as a test, to an address, and to have accounts and links asked before it is set live."""
+send one message, as a test, to an address, and to have accounts and links asked before it is set live; `project:apply`
+to apply a project's whole folder, with all that it sets live or ends, and to release what is managed from one."""
 PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
 
 _VIEWER: tuple[Permission, ...] = (
@@ -108,7 +110,7 @@ _OF_ONE: tuple[Permission, ...] = ("customers:erase", "customers:export")
 GRANTS: Mapping[AccessRole, frozenset[Permission]] = {
     "viewer": frozenset(_VIEWER),
     "editor": frozenset(_EDITOR),
-    "approver": frozenset((*_EDITOR, *_RUNS, "audit:read", "distributions:set_live", *_SENDS)),
+    "approver": frozenset((*_EDITOR, *_RUNS, "audit:read", "distributions:set_live", "project:apply", *_SENDS)),
     "operator": frozenset((*_VIEWER, *_RUNS, *_MENDS, "audit:read", *_PUBLISHES, *_OF_ONE, "suppressions:write")),
     "admin": frozenset(PERMISSIONS),
 }

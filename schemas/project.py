@@ -50,6 +50,7 @@ class Project(Record, frozen=True, kw_only=True):
     approve_above: int | None = None
     plan: Plan = "paid"
     limits: MessageLimits | None = None
+    git_lock: bool | None = None
     updated_at: datetime
 
     @property

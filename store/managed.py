@@ -23,7 +23,7 @@ class ManagedFromGit(TidingsError):
         super().__init__(
             f"{thing.kind} {thing.identity} is managed from Git ({source}): change it there, then tidings apply. To "
             f"change it here all the same: --override, or ?override=true, which is audited; to manage it here from now "
-            f"on: tidings managed release {thing.kind} {thing.identity}"
+            f"on: tidings managed release {thing.kind} {thing.identity}, or all of it: git_lock: false of the project"
         )
         self.thing, self.source = thing, source
 
@@ -46,14 +46,20 @@ async def kept(
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """Refuses to change what is managed from Git; with `override` it is changed, and the audit log says so."""
+    """Refuses to change what is managed from Git; with `override` it is changed, and the audit log says so.
+
+    `is_off`: the project wants no lock, and everything is changed as if it were managed here.
+    """
 
     override: bool = False
+    is_off: bool = False
 
     async def __call__(
         self, connection: asyncpg.Connection, things: Sequence[ManagedThing], actor: str
     ) -> Sequence[AuditEntry]:
         """Raises ManagedFromGit."""
+        if self.is_off:
+            return []
         held = [(thing, source) for thing in things if (source := await _source(connection, thing))]
         if held and not self.override:
             raise ManagedFromGit(*held[0])
@@ -92,14 +98,24 @@ class Managed:
             rows = await self._pool.fetch(self._sql["of_project"], project_id)
         return [_read(project_id, row) for row in rows]
 
+    async def sources(self, things: Sequence[ManagedThing]) -> dict[ManagedThing, GitSource]:
+        """Those of some things of a project that are managed from Git, each with where from."""
+        if not things:
+            return {}
+        asked = things[0].project_id, [one.kind for one in things], [one.identity for one in things]
+        async with passing_errors(self._pool):
+            rows = await self._pool.fetch(self._sql["hold"], *asked)
+        found = {(row["kind"], row["thing"]): GitSource(row["source"], row["revision"]) for row in rows}
+        return {one: found[one.kind, one.identity] for one in things if (one.kind, one.identity) in found}
+
     async def check(self, keep: Locked, *things: ManagedThing) -> None:
         """Refuse what a change would be refused for. Raises ManagedFromGit."""
         async with changing(self._pool, dry_run=True) as connection:
             await keep(connection, things, "")
 
-    async def release(self, thing: ManagedThing, *, by: str) -> bool:
+    async def release(self, thing: ManagedThing, *, by: str, dry_run: bool = False) -> bool:
         """Manage it from Git no longer; false where it was not."""
-        async with changing(self._pool) as connection:
+        async with changing(self._pool, dry_run=dry_run) as connection:
             entry = await _release(connection, thing, by)
             if entry is not None:
                 await audit.write(connection, entry)

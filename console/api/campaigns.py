@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from console.api.documents import document_of, keep_of_planned, must_be_beside, must_be_named
+from console.api.documents import document_of, keep_of_planned, managed_from, must_be_beside, must_be_named
 from console.api.pages import page_of
 from console.api.route import ById, Call, Cursor, DocumentBody, Instant, Overriding, Paged, Reply, Route
 from console.api.versions import etag, is_known, must_match
@@ -45,12 +45,16 @@ class CampaignPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AppliedCampaign(msgspec.Struct, frozen=True, kw_only=True):
-    """The fate of a document, as `tidings campaigns apply` shows it: new, changed or unchanged, and what differs."""
+    """The fate of a document, as `tidings campaigns apply` shows it: new, changed or unchanged, and what differs.
+
+    `managed_from` is where in Git it is managed from; null where it is managed here.
+    """
 
     campaign: str
     plan: str
     version: int
     changes: list[str]
+    managed_from: str | None
     dry_run: bool
 
 
@@ -81,12 +85,12 @@ async def put_campaign(call: Call[ById, Overriding, JsonObject]) -> Reply:
         await campaigns.save(call.pool, [planned], actor=call.actor, now=call.now, keep=keep)
     is_made = planned.what == "new" and not dry_run
     headers = {} if dry_run else {"etag": etag(planned.version)}
-    return Reply(_applied(planned, dry_run=dry_run), 201 if is_made else 200, headers)
+    return Reply(await _applied(call, planned, dry_run=dry_run), 201 if is_made else 200, headers)
 
 
 async def validate_campaign(call: Call[Any, Any, JsonObject]) -> Reply:
     """Check a document, and say what applying it would do."""
-    return Reply(_applied(await _plan(call), dry_run=True))
+    return Reply(await _applied(call, await _plan(call), dry_run=True))
 
 
 async def _plan(call: Call[Any, Any, JsonObject]) -> Planned[CampaignChange]:
@@ -104,10 +108,12 @@ def _shown(one: CampaignSummary) -> CampaignShown:
     )  # fmt: skip
 
 
-def _applied(planned: Planned[CampaignChange], *, dry_run: bool) -> AppliedCampaign:
+async def _applied(
+    call: Call[Any, Any, JsonObject], planned: Planned[CampaignChange], *, dry_run: bool
+) -> AppliedCampaign:
     return AppliedCampaign(
         campaign=planned.identity, plan=planned.what, version=planned.version, changes=list(planned.lines),
-        dry_run=dry_run,
+        managed_from=await managed_from(call, "campaign", planned.identity), dry_run=dry_run,
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from console.api.documents import document_of, keep_of, keep_of_planned, must_be_beside, must_be_named
+from console.api.documents import document_of, keep_of, keep_of_planned, managed_from, must_be_beside, must_be_named
 from console.api.pages import next_cursor, read_cursor
 from console.api.problems import Refusal, Refused
 from console.api.route import (
@@ -72,7 +72,10 @@ class DistributionPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AppliedDistribution(msgspec.Struct, frozen=True, kw_only=True):
-    """The fate of a document, as `tidings apply` shows it: new, changed or unchanged, and what differs."""
+    """The fate of a document, as `tidings apply` shows it: new, changed or unchanged, and what differs.
+
+    `managed_from` is where in Git it is managed from; null where it is managed here.
+    """
 
     distribution: str
     plan: str
@@ -80,6 +83,7 @@ class AppliedDistribution(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     changes: list[str]
     warnings: list[str]
+    managed_from: str | None
     dry_run: bool
 
 
@@ -151,13 +155,13 @@ async def put_distribution(call: Call[ById, Applying, JsonObject]) -> Reply:
         await distributions.save(call.pool, [planned], call.announce, actor=call.actor, now=call.now, keep=keep)
     is_made = planned.what == "new" and not call.query.dry_run
     headers = {} if call.query.dry_run else {"etag": etag(planned.version)}
-    return Reply(_applied(planned, warnings, dry_run=call.query.dry_run), 201 if is_made else 200, headers)
+    return Reply(await _applied(call, planned, warnings, dry_run=call.query.dry_run), 201 if is_made else 200, headers)
 
 
 async def validate_distribution(call: Call[Any, Any, JsonObject]) -> Reply:
     """Check a document, and say what applying it would do."""
     planned, warnings = await _plan(call, offline=call.query.offline)
-    return Reply(_applied(planned, warnings, dry_run=True))
+    return Reply(await _applied(call, planned, warnings, dry_run=True))
 
 
 async def list_versions(call: Call[ById, Paged, None]) -> Reply:
@@ -206,13 +210,14 @@ async def _plan(call: Call[Any, Any, JsonObject], *, offline: bool) -> tuple[Pla
     """The plan of the one document, and what to look at."""
     warnings: list[str] = []
     document = document_of(call.body)
-    compare = None if offline else _comparison(call, warnings)
+    compare = None if offline else comparison(call, warnings)
     project = await call.project()
     plan = await distributions.plan(call.pool, [document], project, call.now, compare, warnings.append)
     return plan[0], [one.strip() for one in warnings]
 
 
-def _comparison(call: Call[Any, Any, Any], warnings: list[str]) -> Compare:
+def comparison(call: Call[Any, Any, Any], warnings: list[str]) -> Compare:
+    """Asks providers which fields they have; `warnings` takes in those that do not answer."""
     ask = partial(accounts.check, Accounts(call.pool), call.wiring.settings)
     return partial(compare_fields, ask=ask, warn=warnings.append)
 
@@ -233,7 +238,9 @@ def _must_be_allowed(call: Call[Any, Any, Any], before: Distribution | None, pla
         raise Refused(Refusal("forbidden", detail, permission=needed))
 
 
-def _applied(planned: Planned[Change], warnings: list[str], *, dry_run: bool) -> AppliedDistribution:
+async def _applied(
+    call: Call[Any, Any, Any], planned: Planned[Change], warnings: list[str], *, dry_run: bool
+) -> AppliedDistribution:
     return AppliedDistribution(
         distribution=planned.identity,
         plan=planned.what,
@@ -241,6 +248,7 @@ def _applied(planned: Planned[Change], warnings: list[str], *, dry_run: bool) ->
         status=planned.change.distribution.status,
         changes=list(planned.lines),
         warnings=warnings,
+        managed_from=await managed_from(call, "distribution", planned.identity),
         dry_run=dry_run,
     )
 

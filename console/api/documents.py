@@ -8,6 +8,7 @@ import msgspec
 
 from console.api.problems import in_body, refused
 from console.api.route import Call
+from console.control.context import stored_project
 from console.control.documents import Document, json_document
 from console.control.plan import Planned
 from schemas.managed import ManagedKind, ManagedThing
@@ -31,7 +32,8 @@ def document_of(body: JsonObject) -> Document:
 
 async def keep_of(call: Call[Any, Any, Any], kind: ManagedKind, *identities: str) -> Locked:
     """The lock on what is managed from Git. A dry run, which writes nothing, meets it here. Raises ManagedFromGit."""
-    keep = Locked(call.query.override)
+    project = await stored_project(call.pool, call.wiring.settings, call.project_id)
+    keep = Locked(call.query.override, is_off=not project.git_lock)
     if call.query.dry_run:
         await Managed(call.pool).check(keep, *(ManagedThing(call.project_id, kind, one) for one in identities))
     return keep
@@ -42,6 +44,13 @@ async def keep_of_planned(call: Call[Any, Any, Any], kind: ManagedKind, planned:
     if planned.what == "unchanged":
         return LOCKED
     return await keep_of(call, kind, planned.identity)
+
+
+async def managed_from(call: Call[Any, Any, Any], kind: ManagedKind, identity: str) -> str | None:
+    """The place in Git that a thing is managed from; None where it is managed here. Raises TryLater."""
+    thing = ManagedThing(call.project_id, kind, identity)
+    source = (await Managed(call.pool).sources([thing])).get(thing)
+    return None if source is None else str(source)
 
 
 def must_be_beside(planned: Planned[Any], version: int) -> None:

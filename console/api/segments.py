@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from console.api.documents import document_of, keep_of, keep_of_planned, must_be_beside, must_be_named
+from console.api.documents import document_of, keep_of, keep_of_planned, managed_from, must_be_beside, must_be_named
 from console.api.pages import next_cursor, read_cursor
 from console.api.route import ById, Call, Cursor, DocumentBody, Instant, Overriding, Paged, Reply, Route
 from console.api.versions import etag, is_known, must_match
@@ -73,12 +73,16 @@ class ReadSegment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AppliedSegment(msgspec.Struct, frozen=True, kw_only=True):
-    """The fate of a document, as `tidings segments apply` shows it: new, changed or unchanged, and what differs."""
+    """The fate of a document, as `tidings segments apply` shows it: new, changed or unchanged, and what differs.
+
+    `managed_from` is where in Git it is managed from; null where it is managed here.
+    """
 
     segment: str
     plan: str
     version: int
     changes: list[str]
+    managed_from: str | None
     dry_run: bool
 
 
@@ -133,12 +137,12 @@ async def put_segment(call: Call[ById, Overriding, JsonObject]) -> Reply:
         await segments.save(call.pool, [planned], actor=call.actor, keep=keep)
     is_made = planned.what == "new" and not dry_run
     headers = {} if dry_run else {"etag": etag(planned.version)}
-    return Reply(_applied(planned, dry_run=dry_run), 201 if is_made else 200, headers)
+    return Reply(await _applied(call, planned, dry_run=dry_run), 201 if is_made else 200, headers)
 
 
 async def validate_segment(call: Call[Any, Any, JsonObject]) -> Reply:
     """Check a document, and say what applying it would do."""
-    return Reply(_applied(await _plan(call), dry_run=True))
+    return Reply(await _applied(call, await _plan(call), dry_run=True))
 
 
 async def list_members(call: Call[ById, Paged, None]) -> Reply:
@@ -167,10 +171,12 @@ async def _plan(call: Call[Any, Any, JsonObject]) -> Planned[SegmentChange]:
     return planned
 
 
-def _applied(planned: Planned[SegmentChange], *, dry_run: bool) -> AppliedSegment:
+async def _applied(
+    call: Call[Any, Any, JsonObject], planned: Planned[SegmentChange], *, dry_run: bool
+) -> AppliedSegment:
     return AppliedSegment(
         segment=planned.identity, plan=planned.what, version=planned.version, changes=list(planned.lines),
-        dry_run=dry_run,
+        managed_from=await managed_from(call, "segment", planned.identity), dry_run=dry_run,
     )  # fmt: skip
 
 

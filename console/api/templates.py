@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from console.api.documents import keep_of, keep_of_planned
+from console.api.documents import keep_of, keep_of_planned, managed_from
 from console.api.pages import page_of
 from console.api.problems import Detail, in_body, refused
 from console.api.route import ById, Call, Cursor, Instant, Name, Overriding, Paged, Reply, Route
@@ -74,7 +74,8 @@ class TemplateToCheck(TemplateFilesGiven, frozen=True, kw_only=True, forbid_unkn
 class AppliedTemplate(msgspec.Struct, frozen=True, kw_only=True):
     """The fate of a template, as `tidings templates apply` shows it: new, changed or unchanged, and what differs.
 
-    `older` are the distributions that go on sending another version until it is rolled out to them.
+    `older` are the distributions that go on sending another version until it is rolled out to them. `managed_from` is
+    where in Git it is managed from; null where it is managed here.
     """
 
     template: str
@@ -82,6 +83,7 @@ class AppliedTemplate(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     changes: list[str]
     older: list[str]
+    managed_from: str | None
     dry_run: bool
 
 
@@ -215,7 +217,8 @@ async def _applied(call: Call[Any, Any, Any], planned: Planned[NamedTemplate], *
     older = await templates.older_uses(call.pool, call.project_id, {planned.identity: planned.version})
     return AppliedTemplate(
         template=planned.identity, plan=planned.what, version=planned.version, changes=list(planned.lines),
-        older=sorted({use.distribution_id for use in older}), dry_run=dry_run,
+        older=sorted({use.distribution_id for use in older}),
+        managed_from=await managed_from(call, "template", planned.identity), dry_run=dry_run,
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, TypeVar
 import typer
 from rich.markup import escape
 
-from console.cli.terminal import must_exist, show_json, show_text
+from console.cli.terminal import must_exist, show_json, show_text, warn
 from console.control.plan import Planned, changes
 from schemas.errors import TidingsError
 
@@ -39,15 +39,21 @@ class Asked:
 
 
 async def carry_out(
-    plan: Sequence[Planned[C]], save: Callable[[Sequence[Planned[C]]], Awaitable[None]], asked: Asked
+    plan: Sequence[Planned[C]],
+    save: Callable[[Sequence[Planned[C]]], Awaitable[None]],
+    asked: Asked,
+    lock: Callable[[Sequence[Planned[C]]], Awaitable[Sequence[str]]] | None = None,
 ) -> None:
     """Show a plan and save it, where that is wanted. `save` gets it even where nothing is changed.
 
-    Raises TidingsError where nobody says yes.
+    `lock` is met before anybody is asked, and by a dry run. Raises TidingsError where nobody says yes, and what it
+    raises.
     """
     is_mixed = len({one.kind for one in plan}) > 1
     for one in plan:
         _show(one, f"{one.kind} {one.identity}" if is_mixed else one.identity, as_json=asked.as_json)
+    for note in await lock(plan) if lock else ():
+        warn(note)
     if asked.dry_run:
         return
     is_change = bool(changes(plan))

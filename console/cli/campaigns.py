@@ -36,7 +36,8 @@ def apply_command(
 async def _apply(files: list[Path], asked: Asked, *, override: bool) -> None:
     async with session("postgres") as opened:
         plan = await campaigns.plan(opened.pool, read_documents(files), opened.project, opened.now)
-        await carry_out(plan, partial(campaigns.save, opened.pool, **opened.acting(override)), asked)
+        save = partial(campaigns.save, opened.pool, **opened.acting(override))
+        await carry_out(plan, save, asked, partial(opened.met, override))
 
 
 @campaigns_app.command("list")

@@ -21,6 +21,8 @@ from agents.clock import utc_now
 from agents.wiring import Wiring
 from console.control.context import ProjectContext, stored_project
 from console.control.default_project import default_values
+from console.control.git_lock import met_by
+from console.control.plan import Planned
 from deploy.secret import Secret
 from deploy.settings.settings import Settings, load_settings
 from schemas.errors import BadRecord, CannotStart
@@ -176,7 +178,15 @@ class Session:
 
     def acting(self, override: bool) -> Acting:
         """The actor and the time of a write; what is managed from Git only with `override`."""
-        return {"actor": self.actor, "now": self.now, "keep": Locked(override)}
+        return {"actor": self.actor, "now": self.now, "keep": self.lock(override)}
+
+    def lock(self, override: bool) -> Locked:
+        """The lock on what is managed from Git, as the project wants it."""
+        return Locked(override, is_off=not self.project.git_lock)
+
+    async def met(self, override: bool, plan: Sequence[Planned[Any]]) -> Sequence[str]:
+        """See `met_by`."""
+        return await met_by(self.pool, self.lock(override), self.project_id, plan)
 
     @property
     def announce(self) -> Announce:

@@ -62,7 +62,7 @@ async def _apply(files: list[Path], asked: Asked, *, offline: bool, override: bo
         compare = None if offline else comparison(opened)
         plan = await distributions.plan(opened.pool, read_documents(files), opened.project, opened.now, compare, warn)
         save = partial(distributions.save, opened.pool, announce=opened.announce, **opened.acting(override))
-        await carry_out(plan, save, asked)
+        await carry_out(plan, save, asked, partial(opened.met, override))
 
 
 @rules_app.command("list")
@@ -94,17 +94,20 @@ def _status_command(name: str, status: DistributionStatus, help_text: str) -> No
         show_text(f"{escape(after.id)} v{after.version} is {after.status}")
 
 
-async def _set_status(opened: Session, identity: str, status: DistributionStatus) -> Distribution:
+async def _set_status(
+    opened: Session, identity: str, status: DistributionStatus, override: bool = False
+) -> Distribution:
     return await distributions.set_status(
-        opened.pool, opened.project_id, identity, status, opened.announce, actor=opened.actor, now=opened.now
-    )
+        opened.pool, opened.project_id, identity, status, opened.announce, actor=opened.actor, now=opened.now,
+        lock=opened.lock(override),
+    )  # fmt: skip
 
 
 _status_command("pause", "PAUSED", "Send nothing for now; decisions say `paused`.")
 
 
 @rules_app.command("resume")
-def resume_command(distribution: str, yes: Yes = False) -> None:
+def resume_command(distribution: str, yes: Yes = False, override: Override = False) -> None:
     """Send again. Where that makes a backfill begin, show how many get it, and ask."""
 
     async def resume(opened: Session) -> Distribution:
@@ -113,7 +116,7 @@ def resume_command(distribution: str, yes: Yes = False) -> None:
             show_text(escape(said))
             if not yes:
                 confirm_apply()
-        return await _set_status(opened, distribution, "LIVE")
+        return await _set_status(opened, distribution, "LIVE", override)
 
     after = in_session(resume, *SERVERS)
     show_text(f"{escape(after.id)} v{after.version} is {after.status}")

@@ -14,17 +14,16 @@ from rich.markup import escape
 from console.cli.applying import Asked, confirm_apply
 from console.cli.context import SERVERS, Session, in_session, session
 from console.cli.terminal import AsJson, show_json, show_rows, show_text, warn
-from console.control import accounts
+from console.control import accounts, git_lock
 from console.control.field_check import Compare, compare_fields
-from console.control.files.git_source import git_source
+from console.control.files.git_source import git_source, named_source
 from console.control.from_git.apply import apply, must_not_overwrite
 from console.control.from_git.folder import PulledFile, read_project_folder, write_live
 from console.control.from_git.live import live
 from console.control.from_git.plan import FolderPlan, plan
 from console.control.from_git.three_way import Compared
-from console.control.not_found import not_found
 from schemas.errors import TidingsError
-from schemas.managed import MANAGED_KINDS, GitSource, ManagedThing
+from schemas.managed import MANAGED_KINDS, ManagedThing
 from store.accounts import Accounts
 from store.managed import Managed
 from streams.values.wording import unknown
@@ -124,7 +123,7 @@ def plan_command(
 
 
 async def _planned(opened: Session, folder: Path, asked: FolderAsked) -> FolderPlan:
-    source = GitSource(asked.source) if asked.source else git_source(folder)
+    source = named_source(asked.source) if asked.source else git_source(folder)
     compare = None if asked.offline else comparison(opened)
     read = read_project_folder(folder)
     return await plan(
@@ -150,7 +149,7 @@ async def apply_folder(folder: Path, asked: Asked, of_folder: FolderAsked) -> No
 
 def _show_plan(found: FolderPlan, *, as_json: bool) -> None:
     if as_json:
-        source = {"source": found.source.name, "revision": found.source.revision}
+        source = {"digest": found.digest, "source": found.source.name, "revision": found.source.revision}
         show_json({**source, "changes": len(found.changes), "drift": len(found.drift), "things": found.compared})
         return
     for one in found.compared:
@@ -205,11 +204,8 @@ def release_command(
         raise typer.BadParameter(unknown(kind, MANAGED_KINDS))
 
     async def release(opened: Session) -> None:
-        managed = Managed(opened.pool)
-        if not await managed.release(ManagedThing(opened.project_id, chosen, identity), by=opened.actor):
-            marks = await managed.of_project(opened.project_id)
-            names = [one.thing.identity for one in marks if one.thing.kind == chosen]
-            raise not_found(f"{chosen} that is managed from Git:", identity, names)
+        thing = ManagedThing(opened.project_id, chosen, identity)
+        await git_lock.release(opened.pool, thing, actor=opened.actor)
 
     in_session(release)
     show_text(f"{kind} {escape(identity)} is managed here")

@@ -16,7 +16,6 @@ from console.cli.context import Session, in_session, session
 from console.cli.terminal import AsJson, show_json, show_rows, show_text
 from console.control import segments
 from console.control.files.documents import read_documents
-from store.managed import Locked
 from store.segments import SegmentSummary
 
 commands = typer.Typer()
@@ -29,13 +28,14 @@ def apply_command(
     files: Files, yes: Yes = False, dry_run: DryRun = False, as_json: AsJson = False, override: Override = False
 ) -> None:
     """Check segments, show what would change, and have them kept up."""
-    asyncio.run(_apply(files, Asked(yes, dry_run, as_json), Locked(override)))
+    asyncio.run(_apply(files, Asked(yes, dry_run, as_json), override=override))
 
 
-async def _apply(files: list[Path], asked: Asked, keep: Locked) -> None:
+async def _apply(files: list[Path], asked: Asked, *, override: bool) -> None:
     async with session("postgres") as opened:
         plan = await segments.plan(opened.pool, read_documents(files), opened.project, opened.now)
-        await carry_out(plan, partial(segments.save, opened.pool, actor=opened.actor, keep=keep), asked)
+        save = partial(segments.save, opened.pool, actor=opened.actor, keep=opened.lock(override))
+        await carry_out(plan, save, asked, partial(opened.met, override))
 
 
 @segments_app.command("list")
@@ -88,7 +88,7 @@ def delete_command(segment: str, override: Override = False) -> None:
     """Forget a segment and who is in it; refused while a live or paused distribution names it."""
 
     async def remove(opened: Session) -> None:
-        keep = Locked(override)
+        keep = opened.lock(override)
         await segments.remove(opened.pool, opened.project_id, segment, actor=opened.actor, keep=keep)
 
     in_session(remove)

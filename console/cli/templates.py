@@ -68,7 +68,8 @@ async def _apply(files: list[Path], asked: Asked, *, is_rolled_out: bool, overri
         newest = {one.identity: one.version for one in plan}
         older = await templates.older_uses(opened.pool, opened.project_id, newest)
         rolled = await _rolled_out(opened, plan, older) if is_rolled_out else None
-        await carry_out([*plan, *(rolled or ())], partial(_save, opened, override, plan, rolled), asked)
+        save = partial(_save, opened, override, plan, rolled)
+        await carry_out([*plan, *(rolled or ())], save, asked, partial(opened.met, override))
         if older and not is_rolled_out and not asked.as_json:
             show_text(_behind(older))
 

@@ -34,7 +34,7 @@ class ProjectContext:
     `consents_from` says where these are declared, `timezone` names its zone where it is its own, not the settings';
     a send to more than `approve_above` customers needs an approval, None: none does;
     `reach`: the places that webhooks may go to; `file_limits` bound what e-mails bring along; `tracking` is what it
-    wants to know of them.
+    wants to know of them; `git_lock`: what is managed from Git is changed here only by those who insist.
     """
 
     project_id: str
@@ -55,6 +55,7 @@ class ProjectContext:
     approve_above: int | None = None
     file_limits: FileLimits = FileLimits()
     tracking: Tracking = NO_TRACKING
+    git_lock: bool = True
 
     @classmethod
     def of(cls, settings: Settings, project_id: str, document: Project | None = None) -> ProjectContext:
@@ -80,6 +81,7 @@ class ProjectContext:
             (document.approve_above if document else None) or settings.sends.approve_above or None,
             FileLimits(settings.sender.attachment_max_bytes, settings.sender.attachments_max_bytes),
             tracking_of(settings, project_id, document),
+            settings.git_lock if document is None or document.git_lock is None else document.git_lock,
         )
 
     def with_accounts(self, stored: Iterable[tuple[str, str]]) -> ProjectContext:

@@ -139,13 +139,15 @@ async def set_status(
     *,
     actor: str,
     now: datetime,
+    lock: Keep = LOCKED,
 ) -> Distribution:
     """Pause, resume or stop a distribution: a new version that differs in its status alone.
 
-    Raises NotFound, VersionConflict, TryLater.
+    What was not paused is set live by where it is managed. Raises NotFound, VersionConflict, ManagedFromGit, TryLater.
     """
     before = await find(pool, project_id, identity)
-    return await save_status(pool, before, status, announce, actor=actor, now=now)
+    keep = lock if status == "LIVE" and before.status not in ("LIVE", "PAUSED") else None
+    return await save_status(pool, before, status, announce, actor=actor, now=now, keep=keep)
 
 
 async def save_status(

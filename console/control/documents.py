@@ -46,6 +46,9 @@ class Beside(Protocol):
     def file(self, path: str, most: int) -> bytes:
         """A file of at most so many bytes. Raises ValueError."""
 
+    def raw(self, name: str) -> bytes | None:
+        """The bytes of a file; None where it is not there."""
+
 
 @dataclass(frozen=True, slots=True)
 class Alone:
@@ -64,6 +67,10 @@ class Alone:
     def file(self, path: str, most: int) -> bytes:
         """Raises ValueError."""
         raise ValueError(f"{path} cannot be read: no file came with the document; attach it by url")
+
+    def raw(self, name: str) -> bytes | None:
+        """No file."""
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,7 @@ class Settings:
     cap: object = field(default_factory=list)
     control_group: object = ""
     staff: object = field(default_factory=dict)
+    git_lock: bool = True
     plan: Plan = "paid"
     data: str = "var/data"
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -237,6 +237,13 @@ PROJECT = Group(
             default="the settings'",
             example=APPROVALS.example,
         ),
+        "git_lock": Key(
+            Flag(),
+            doc="Whether what was applied from Git is changed elsewhere only by those who insist. Without it the next "
+            "plan of the folder shows such a change as drift all the same.",
+            default="the settings'",
+            example="false",
+        ),
         "plan": Key(
             OneOf(PLAN_NAMES),
             doc="How many messages leave, one a channel counted at its first attempt: 10 in all (trial), 10 a day and "

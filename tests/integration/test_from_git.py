@@ -286,7 +286,9 @@ async def test_what_left_the_folder_ends_with_prune_alone(pool: asyncpg.Pool, tm
     kept = await apply(pool, folder)
     assert kept.changes == [] and "LIVE: --prune stops it" in one_of(kept, "winback").note
     assert (await distributions.find(pool, "shop", "winback")).status == "LIVE"
-    await apply(pool, folder, prunes=True)
+    with pytest.raises(WouldOverwrite, match=r"nothing in the folder, and --prune would end all 4 .*--force"):
+        await apply(pool, folder, prunes=True)
+    await applying.apply(pool, await plan(pool, folder, prunes=True), "shop", announced, actor="ci", now=NOW)
     assert (await distributions.find(pool, "shop", "winback")).status == "STOPPED"
     assert await segments.version(pool, "shop", "vip") == 0
     assert await templates.version(pool, "shop", "hello") == 0
@@ -395,6 +397,17 @@ async def test_what_is_managed_from_git_is_changed_elsewhere_only_where_somebody
     await change(pool, folder, Locked(override=True))
     rows = [one.row for one in await AuditLog(pool).page(AuditFilter("shop", actor="jo"), 50)]
     assert "managed.overridden" in {row.action for row in rows}
+
+
+async def test_without_a_lock_nothing_is_refused_and_drift_is_told(pool: asyncpg.Pool, tmp_path: Path) -> None:
+    folder = put(tmp_path / "shop")
+    await apply(pool, folder)
+    await change_elsewhere(pool, folder, "1000", "700", Locked(is_off=True))
+    rows = [one.row for one in await AuditLog(pool).page(AuditFilter("shop", actor="jo"), 50)]
+    assert [row.action for row in rows] == ["distribution.changed"]
+    assert told(await plan(pool, folder)) == {"distribution winback": ("changed", "elsewhere")}
+    with pytest.raises(WouldOverwrite):
+        await apply(pool, folder)
 
 
 async def test_what_is_released_is_managed_here(pool: asyncpg.Pool, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import asyncpg
 import pytest
 
 from agents.wiring import Wiring
-from console.control.files.git_source import git_source, repository
+from console.control.files.git_source import git_source, named_source, repository
 from deploy.secret import Secret
 from deploy.settings.servers import Postgres
 from schemas.managed import MANAGED_KINDS, GitSource, ManagedThing, Mark
@@ -90,10 +90,20 @@ def test_a_project_in_git_is_planned_applied_and_pulled(tidings: Run, tmp_path: 
     }
 
     (tmp_path / "mine.yaml").write_text(WINBACK.replace("1000", "700"))
+    tried = tidings("apply", "mine.yaml", "--dry-run")
+    assert (tried.returncode, "1000" in tried.stdout and "700" in tried.stdout) == (1, True), tried.stdout
+    assert "managed from Git (github.com/acme/marketing//shop at" in tried.stderr
+    insisted = tidings("apply", "mine.yaml", "--dry-run", "--override")
+    assert insisted.returncode == 0 and "winback is managed from Git" in insisted.stderr
+    assert "next plan shows this as drift" in insisted.stderr
     locked = tidings("apply", "mine.yaml", "--yes")
     assert locked.returncode == 1 and "managed from Git (github.com/acme/marketing//shop at" in locked.stderr
     assert tidings("distributions", "pause", "winback").returncode == 0
     assert tidings("distributions", "resume", "winback", "--yes").returncode == 0
+    assert tidings("distributions", "stop", "winback").returncode == 0
+    revived = tidings("distributions", "resume", "winback", "--yes")
+    assert revived.returncode == 1 and "managed from Git" in revived.stderr
+    assert tidings("distributions", "resume", "winback", "--yes", "--override").returncode == 0
     assert tidings("apply", "mine.yaml", "--yes", "--override").returncode == 0
     drift = tidings("plan", "shop", "--json")
     (winback,) = [one for one in json.loads(drift.stdout)["things"] if one["identity"] == "winback"]
@@ -127,6 +137,25 @@ def test_a_project_in_git_is_planned_applied_and_pulled(tidings: Run, tmp_path: 
 )
 def test_a_repository_has_one_name_however_it_is_reached(address: str, name: str) -> None:
     assert repository(address) == name
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("https://ci:ghp_planted@github.com/acme/shop.git", "github.com/acme/shop"),
+        ("git@github.com:acme/shop.git", "github.com/acme/shop"),
+        ("github.com/acme/marketing//shop", "github.com/acme/marketing//shop"),
+        ("https://ci:p^w@github.com/acme/shop.git//emails", "github.com/acme/shop//emails"),
+        ("https://ci:plan/ted@github.com/acme/shop", "github.com/acme/shop"),
+        ("https://ci:plan#ted@github.com/acme/shop", "github.com/acme/shop"),
+        ("https://git.example:8443/acme/@shop?token=planted", "git.example/acme/@shop"),
+        ("https://[planted@x/shop", "shop"),
+        ("shop", "shop"),
+        ("team a: shop", "team a: shop"),
+    ],
+)
+def test_a_source_that_somebody_names_keeps_no_secret(given: str, name: str) -> None:
+    assert named_source(given, "c" * 40) == GitSource(name, "c" * 40)
 
 
 def test_a_commit_counts_only_for_what_is_committed(tmp_path: Path) -> None:

@@ -46,13 +46,22 @@ class Folder:
                 raise ValueError(f"{path} is not in the folder of this document, nor below it; move it there")
             if not file.is_file():
                 raise ValueError(f"{path} is not a file; looked for in {self.folder}")
-            size = file.stat().st_size
-            if not 0 < size <= most:
-                said = f"has {size:,} bytes; at most {most:,} (sender.attachment_max_bytes) are allowed"
-                raise ValueError(f"{path} {said if size else 'is empty'}")
+            must_be_attachable(path, file.stat().st_size, most)
             return file.read_bytes()
         except (OSError, RuntimeError) as error:
             raise ValueError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+
+    def raw(self, name: str) -> bytes | None:
+        """The bytes of a file; None where it is not there."""
+        file = self.folder / name
+        return file.read_bytes() if file.is_file() else None
+
+
+def must_be_attachable(path: str, size: int, most: int) -> None:
+    """Refuse a file that is empty or too large. Raises ValueError."""
+    if not 0 < size <= most:
+        said = f"has {size:,} bytes; at most {most:,} (sender.attachment_max_bytes) are allowed"
+        raise ValueError(f"{path} {said if size else 'is empty'}")
 
 
 def members_in(text: str) -> list[str]:

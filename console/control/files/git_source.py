@@ -10,8 +10,10 @@ from urllib.parse import urlsplit
 from schemas.managed import GitSource
 
 _SECONDS = 10
+_GIT = re.compile(r"\.git(?=//|$)")
 _SCP = re.compile(r"(?:[^@/]+@)?(?P<host>[^:/]+):(?P<path>[^/].*)")
-_LONGEST = 300
+LONGEST = 300
+"""Characters of a source's name."""
 
 
 def git_source(folder: Path) -> GitSource:
@@ -28,7 +30,13 @@ def git_source(folder: Path) -> GitSource:
     revision = _git(folder, "rev-parse", "HEAD")
     is_dirty = _git(folder, "status", "--porcelain", "--", ".") != ""
     place = f"{name}//{inside.strip('/')}" if inside.strip("/") else name
-    return GitSource(place[:_LONGEST], None if is_dirty else revision)
+    return GitSource(place[:LONGEST], None if is_dirty else revision)
+
+
+def named_source(name: str, revision: str | None = None) -> GitSource:
+    """The source of a name that somebody gives; of an address the repository, without whoever is named in it."""
+    is_address = "://" in name or re.match(r"[^@/]+@[^:/]+:[^/]", name)
+    return GitSource((repository(name) or "/") if is_address else name, revision)
 
 
 def repository(address: str) -> str:
@@ -37,10 +45,22 @@ def repository(address: str) -> str:
     if scp:
         host, path = scp["host"], scp["path"]
     else:
-        parts = urlsplit(address)
-        host, path = parts.hostname or "", parts.path
-    path = path.strip("/").removesuffix(".git")
+        host, path = _host_and_path(address)
+    path = _GIT.sub("", path.strip("/"))
     return f"{host}/{path}" if host else Path(path).name
+
+
+def _host_and_path(address: str) -> tuple[str, str]:
+    """Of a URL, also of one whose password has a character that ends where the host is written."""
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname or "", parts.netloc.rpartition("@")[2].partition(":")[2]
+    except ValueError:
+        return "", address.rpartition("@")[2].rpartition("/")[2]
+    whole = address.partition("://")[2]
+    if port and not port.isdigit() and "@" in whole and not parts.username:
+        return _host_and_path(f"{parts.scheme}://{whole.rpartition('@')[2]}")
+    return host, parts.path
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

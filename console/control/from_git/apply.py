@@ -21,15 +21,34 @@ from store.managed import Managed, Marking
 
 
 class WouldOverwrite(TidingsError):
-    """Things of a folder that somebody has changed elsewhere since they were applied."""
+    """A folder that takes back what somebody has done elsewhere since it was applied, or ends everything."""
+
+
+class AnotherPlan(TidingsError):
+    """A folder whose plan is another than the one that somebody looked at."""
 
 
 class BrokeOff(TidingsError):
     """A folder of which a part is applied, and another is not."""
 
 
+def must_be_as_planned(plan: FolderPlan, digest: str | None) -> None:
+    """Refuse another plan than the one of this digest; None: any will do. Raises AnotherPlan."""
+    if digest is not None and digest != plan.digest:
+        raise AnotherPlan("the plan is another than the one that was looked at: look at it again; nothing was applied")
+
+
 def must_not_overwrite(plan: FolderPlan) -> None:
-    """Refuse to take back what was done elsewhere. Raises WouldOverwrite."""
+    """Refuse to take back what was done elsewhere, and to end everything by a folder without anything.
+
+    Raises WouldOverwrite.
+    """
+    gone = [one for one in plan.compared if one.plan == "gone"]
+    if plan.prunes and gone and not any(plan.planned.values()):
+        raise WouldOverwrite(
+            f"there is nothing in the folder, and --prune would end all {len(gone)} that came from {plan.source.name}: "
+            "see whether it is the right one, --force ends them; nothing was applied"
+        )
     drift = [f"{one.kind} {one.identity}" for one in plan.drift]
     if drift:
         raise WouldOverwrite(

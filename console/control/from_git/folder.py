@@ -18,7 +18,8 @@ from console.control.template_source import TemplateSource
 from schemas.errors import DefinitionInvalid, Problem, TidingsError
 from schemas.managed import ManagedKind
 
-_DOCUMENTS: tuple[ManagedKind, ...] = ("campaign", "segment", "distribution")
+DOCUMENTS: tuple[ManagedKind, ...] = ("campaign", "segment", "distribution")
+"""Things that are documents, in the order in which their folders are read."""
 _OTHERS = frozenset({"event_schema", "project"})
 """Documents that may stand in such a folder and are applied by other commands."""
 
@@ -28,9 +29,9 @@ Written = Literal["new", "changed", "same", "not live"]
 
 @dataclass(slots=True)
 class ProjectFolder:
-    """The documents and templates of a folder; `problems` are those of reading it."""
+    """The documents and templates of a folder; `name` is how problems call it, `problems` are those of reading it."""
 
-    folder: Path
+    name: str
     documents: dict[ManagedKind, list[Document]]
     templates: Sequence[TemplateSource]
     problems: list[Problem] = field(default_factory=list)
@@ -38,12 +39,12 @@ class ProjectFolder:
 
 def is_project_folder(folder: Path) -> bool:
     """True for a folder that holds those of a project, beside templates, and not the files of one kind alone."""
-    return folder.is_dir() and any((folder / FOLDERS[kind]).is_dir() for kind in _DOCUMENTS)
+    return folder.is_dir() and any((folder / FOLDERS[kind]).is_dir() for kind in DOCUMENTS)
 
 
 def read_project_folder(folder: Path) -> ProjectFolder:
     """Everything in a folder, in `campaigns/`, `segments/` and `distributions/` of it, and in `templates/`."""
-    read = ProjectFolder(folder, {kind: [] for kind in _DOCUMENTS}, [])
+    read = ProjectFolder(str(folder), {kind: [] for kind in DOCUMENTS}, [])
     for file in _files(folder):
         try:
             found = read_documents([file])
@@ -51,24 +52,25 @@ def read_project_folder(folder: Path) -> ProjectFolder:
             read.problems += error.problems
             continue
         for document in found:
-            _sort(document, read, is_inside=file.parent != folder)
+            sort_document(document, read, is_inside=file.parent != folder)
     read.templates = list(template_sources(folder / FOLDERS["template"]).values())
     return read
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    for place in (folder, *(folder / FOLDERS[kind] for kind in _DOCUMENTS)):
+    for place in (folder, *(folder / FOLDERS[kind] for kind in DOCUMENTS)):
         if place.is_dir():
             yield from sorted(file for file in place.iterdir() if file.suffix in ENDINGS and file.is_file())
 
 
-def _sort(document: Document, read: ProjectFolder, *, is_inside: bool) -> None:
+def sort_document(document: Document, read: ProjectFolder, *, is_inside: bool) -> None:
+    """Put a document among those of its kind; `is_inside`: it stands in a folder that holds nothing else."""
     keys = document.plain.keys() if isinstance(document.plain, dict) else frozenset[str]()
-    kind = next((one for one in _DOCUMENTS if one in keys), None)
+    kind = next((one for one in DOCUMENTS if one in keys), None)
     if kind is not None:
         read.documents[kind].append(document)
     elif is_inside and not keys & _OTHERS:
-        names = ", ".join(_DOCUMENTS)
+        names = ", ".join(DOCUMENTS)
         read.problems.append(Problem(f"{document.place}:{document.line('')}", f"names none of {names}"))
 
 
@@ -120,7 +122,7 @@ class _Files:
 
     def free(self, one: LiveDocument) -> Path:
         """The place of a document that is new in the folder. Raises TidingsError where another file is there."""
-        file = self._folder / FOLDERS[one.kind] / f"{one.identity}.yaml"
+        file = self._folder / one.place
         if file.exists():
             raise TidingsError(f"{file} is there, and does not hold {one.kind} {one.identity}; rename it")
         return file

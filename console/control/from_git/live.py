@@ -39,6 +39,11 @@ class LiveDocument:
     text: str
 
     @property
+    def place(self) -> str:
+        """The file that it is written to where it is new in a folder."""
+        return f"{FOLDERS[self.kind]}/{self.identity}.yaml"
+
+    @property
     def values(self) -> Any:
         """The values that it says."""
         return next(iter(values_of(self.text)), None)

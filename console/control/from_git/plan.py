@@ -24,6 +24,7 @@ from console.control.template_source import stored_subject, usable
 from schemas.distribution import Distribution
 from schemas.errors import DefinitionInvalid, Problem
 from schemas.managed import MANAGED_KINDS, GitSource, ManagedKind, Mark
+from schemas.stable_hash import stable_hash
 from schemas.template import NamedTemplate
 from store.campaigns import Campaigns
 from store.distributions import Control
@@ -50,6 +51,15 @@ class FolderPlan:
     hashes: Mapping[tuple[ManagedKind, str], str]
     current: Mapping[str, Distribution]
     prunes: bool
+
+    @property
+    def digest(self) -> str:
+        """The same for the same plan: what is changed, and beside which versions."""
+        return stable_hash([
+            [self.source.name, self.prunes],
+            *([one.kind, one.identity, one.plan, one.version, self.hashes.get((one.kind, one.identity), "")]
+              for one in self.compared if one.plan != "only_live"),
+        ])  # fmt: skip
 
     @property
     def changes(self) -> list[Compared]:
@@ -149,6 +159,11 @@ class _WithoutTemplates:
         found: bytes = self.beside.file(path, most)
         return found
 
+    def raw(self, name: str) -> bytes | None:
+        """The bytes of a file; None where it is not there."""
+        found: bytes | None = self.beside.raw(name)
+        return found
+
 
 def _pending(read: _Reading) -> Pending:
     """The things of the folder that its distributions may name."""
@@ -191,9 +206,9 @@ def _beside(document: Document) -> Iterable[str]:
     """Digests of the files that a document names beside it."""
     named = (one.get(key) for one in mappings_in(document.plain) for key in ("members_file", "file"))
     for name in (one for one in named if isinstance(one, str)):
-        path = document.beside.folder / name if document.beside.folder else None
-        if path is not None and path.is_file():
-            yield hashlib.sha256(path.read_bytes()).hexdigest()
+        data = document.beside.raw(name)
+        if data is not None:
+            yield hashlib.sha256(data).hexdigest()
 
 
 # -- no longer in the folder -------------------------------------------------------------------------------------
@@ -242,7 +257,7 @@ def _used(gone: Sequence[Compared], read: _Reading, current: Mapping[str, Distri
     uses += [(rule.id, "template", plan.template.name) for rule in rules for _, plan in rule.plans() if plan.template]
     thing = {(one.kind, one.identity) for one in gone}
     return [
-        Problem(str(read.folder.folder), f"{kind} {name} is no longer here, and distribution {rule} uses it")
+        Problem(read.folder.name, f"{kind} {name} is no longer here, and distribution {rule} uses it")
         for rule, kind, name in dict.fromkeys(uses)
         if (kind, name) in thing
     ]

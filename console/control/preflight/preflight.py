@@ -175,7 +175,7 @@ async def _of_stock(
     made += await stock.segments(pool, rule)
     made += [*stock.dates(rule, now), *stock.fallbacks(rule, project)]
     made += [*stock.approval(rule, project, looked.audience.total)]
-    return made + await stock.ownership(pool, rule)
+    return made + await stock.ownership(pool, rule, project)
 
 
 async def _of_links(candidate: Candidate, project: ProjectContext) -> list[Finding]:

@@ -16,6 +16,7 @@ from schemas.access import roles_with
 from schemas.campaign import Campaign
 from schemas.distribution import Distribution
 from schemas.events.triggers import MANUAL
+from schemas.managed import ManagedThing
 from store.codes.pool import Codes
 from store.distributions import Control
 from store.managed import Managed
@@ -98,11 +99,11 @@ def approval(rule: Distribution, project: ProjectContext, total: int) -> Iterato
         yield found("approval_needed", "", text)
 
 
-async def ownership(pool: asyncpg.Pool, rule: Distribution) -> list[Finding]:
+async def ownership(pool: asyncpg.Pool, rule: Distribution, project: ProjectContext) -> list[Finding]:
     """The place that it is managed from, where that is not here. Raises TryLater."""
-    marks = await Managed(pool).of_project(rule.project_id)
+    sources = await Managed(pool).sources([ManagedThing(rule.project_id, "distribution", rule.id)])
+    right = "" if project.git_lock else "Set it live here, and take that into the folder: tidings pull."
     return [
-        found("managed_from_git", "", f"{rule.id} is managed from Git ({one.source}), which sets it live")
-        for one in marks
-        if (one.thing.kind, one.thing.identity) == ("distribution", rule.id)
+        found("managed_from_git", "", f"{rule.id} is managed from Git ({source})", right=right)
+        for source in sources.values()
     ]

@@ -49,6 +49,7 @@ TABLE: dict[Permission, str] = {
     "operations:read": ". . . o A",
     "project:read": "v e a o A",
     "project:write": ". . . . A",
+    "project:apply": ". . a . A",
     "accounts:read": ". . . o A",
     "accounts:write": ". . . . A",
     "users:manage": ". . . . A",

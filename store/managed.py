@@ -85,6 +85,22 @@ class Marking:
         return marked + [entry for thing in self.released if (entry := await _release(connection, thing, actor))]
 
 
+@dataclass(frozen=True, slots=True)
+class Following:
+    """Marks new versions of distributions as those before were: what has changed stands in no document of theirs."""
+
+    versions: Sequence[tuple[str, str, int]]
+    """Project, id and number."""
+
+    async def __call__(
+        self, connection: asyncpg.Connection, things: Sequence[ManagedThing], actor: str
+    ) -> Sequence[AuditEntry]:
+        """No entries: the change has its own."""
+        if self.versions:
+            await connection.execute(queries("managed")["follow"], *map(list, zip(*self.versions, strict=True)))
+        return []
+
+
 class Managed:
     """Raises TryLater while Postgres is away."""
 

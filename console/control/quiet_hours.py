@@ -13,6 +13,7 @@ from console.control.distributions import Announce
 from deploy.settings.settings import Settings
 from schemas.project import Project
 from store.distributions import Change, Control
+from store.managed import Following
 
 
 async def roll_out(
@@ -37,6 +38,8 @@ async def roll_out(
             if any(getattr(rule, name) != value for name, value in own.items()):
                 after = msgspec.structs.replace(rule, **own, version=rule.version + 1, updated_at=now)
                 behind.append(Change(after, "", ()))
-    await control.save(behind, applied_by=actor, now=now)
+    rules = [one.distribution for one in behind]
+    keep = Following([(one.project_id, one.id, one.version) for one in rules])
+    await control.save(behind, applied_by=actor, now=now, keep=keep)
     await announce(control)
     return len(behind)

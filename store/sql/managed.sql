@@ -23,3 +23,8 @@ returning true;
 -- name: release
 -- No longer managed. No row: it was not.
 delete from managed where project_id = $1 and kind = $2 and thing = $3 returning source, version;
+
+-- name: follow
+-- New versions of distributions that say the same as the folder did: where the one before was marked, they are.
+update managed m set version = made.version from unnest($1::text[], $2::text[], $3::bigint[]) as made (project, thing, version)
+where m.project_id = made.project and m.kind = 'distribution' and m.thing = made.thing and m.version = made.version - 1;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import replace
@@ -320,6 +321,30 @@ async def test_a_thing_is_released_and_managed_here(api: Api) -> None:
     assert (missed.status, "managed from Git" in missed.json["detail"]) == (404, True)
     changed = await api.ask("PUT", "/segments/vip", {"members": ["c3"]})
     assert (changed.status, changed.json["managed_from"]) == (200, None)
+
+
+async def test_a_template_that_is_rolled_out_meets_the_lock_of_those_who_send_it(api: Api) -> None:
+    await applied(api)
+    assert (await api.ask("DELETE", "/project/managed/template/hello")).status == 200
+    files = {"hello.txt": "Hey {{ customer.id }}\n", "hello.pl.txt": FILES["templates/hello.pl.txt"]}
+    assert (await api.ask("PUT", "/templates/hello", {"files": files})).status == 200
+    for query in ("", "?dry_run=true"):
+        refused = await api.ask("POST", f"/templates/hello/roll-out{query}")
+        assert (refused.status, "distribution winback" in refused.json["detail"]) == (409, True)
+    assert (await api.ask("POST", "/templates/hello/roll-out?override=true")).status == 200
+
+
+async def test_two_who_apply_at_once_leave_one_folder_whole(api: Api) -> None:
+    """One of them is live then, with its mark: nothing is left to do, and nothing is taken for drift."""
+    await applied(api)
+    texts = [WINBACK.replace("1000", number) for number in ("701", "702")]
+    bodies = [folder({**FILES, "distributions/winback.yaml": text}) for text in texts]
+    answers = await asyncio.gather(*(apply_over_http(api, body) for body in bodies))
+    assert {one.status for one in answers} <= {200, 409} and any(one.status == 200 for one in answers)
+    live = (await api.ask("GET", "/project/files")).json["files"]["distributions/winback.yaml"]
+    assert live in texts
+    rest = await planned(api, bodies[texts.index(live)])
+    assert (rest["changes"], rest["drift"]) == (0, 0), rest
 
 
 async def test_who_may_not_apply_plans_and_reads_and_another_project_sees_nothing(api: Api) -> None:

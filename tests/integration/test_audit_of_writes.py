@@ -44,7 +44,7 @@ from store.erasure import Erasure
 from store.holds import Holds
 from store.identities import Identity
 from store.imports import NewImport, StagedImports
-from store.managed import Locked, Managed, Marking
+from store.managed import Following, Locked, Managed, Marking
 from store.postgres import connect
 from store.projects import Projects
 from store.segments import Segments
@@ -323,11 +323,12 @@ async def resumed(pool: asyncpg.Pool) -> None:
     await Ledger(pool).resume_destination(Destination("shop", "webhook", "a"), by="ann")
 
 
+SOURCE = GitSource("github.com/acme/shop", "c" * 40)
 THING = ManagedThing("shop", "segment", "vip")
 
 
 async def managed(pool: asyncpg.Pool) -> None:
-    mark = Mark(THING, GitSource("github.com/acme/shop", "c" * 40), "d" * 64, 1, "ann", NOW)
+    mark = Mark(THING, SOURCE, "d" * 64, 1, "ann", NOW)
     await Managed(pool).put(Marking([mark]), by="ann")
 
 
@@ -336,9 +337,23 @@ async def overridden(pool: asyncpg.Pool) -> None:
     await Segments(pool).save([(made, "")], applied_by="ann", now=NOW, keep=Locked(override=True))
 
 
+async def managed_distribution(pool: asyncpg.Pool) -> None:
+    mark = Mark(ManagedThing("shop", "distribution", rule().id), SOURCE, "d" * 64, 1, "ann", NOW)
+    await Managed(pool).put(Marking([mark]), by="ann")
+
+
+async def followed(pool: asyncpg.Pool) -> None:
+    after = msgspec.structs.replace(rule(), version=2, country="PL")
+    keep = Following([("shop", after.id, 2)])
+    await Control(pool).save([Change(after, "", ())], applied_by="ann", now=NOW, keep=keep)
+
+
 _SENT = (distribution, draft)
 CASES = {
     "managed": Case("managed.applied", ("managed.mark",), managed),
+    "managed-followed": Case(
+        "distribution.changed", ("managed.follow",), followed, (distribution, managed_distribution)
+    ),
     "managed-released": Case(
         "managed.released", ("managed.release",), lambda pool: Managed(pool).release(THING, by="ann"), (managed,)
     ),

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import msgspec
 import pytest
 
-from console.control import campaigns, distributions, lifecycle, segments, templates
+from console.control import campaigns, distributions, lifecycle, quiet_hours, segments, templates
 from console.control.context import ProjectContext
 from console.control.files.documents import read_documents
 from console.control.files.templates import chosen_sources
@@ -24,8 +25,11 @@ from console.control.from_git.plan import FolderPlan
 from console.control.from_git.three_way import Compared
 from console.control.preview.samples import named_accounts
 from deploy.settings.messages import Brand
+from deploy.settings.settings import Settings
 from schemas.errors import DefinitionInvalid, TidingsError
 from schemas.managed import GitSource
+from schemas.project import Project
+from schemas.window import QuietHours
 from store.audit import AuditFilter, AuditLog
 from store.distributions import Control
 from store.managed import LOCKED, Locked, Managed, ManagedFromGit
@@ -252,6 +256,33 @@ async def test_what_was_changed_elsewhere_is_told_from_what_was_changed_in_git(
     await applying.apply(pool, forced, "shop", announced, actor="ci", now=NOW)
     assert (await distributions.find(pool, "shop", "winback")).when == {"order.amount": {"at_least": 900}}
     assert told(await plan(pool, folder)) == {}
+
+
+async def test_quiet_hours_that_a_project_gets_are_not_taken_for_a_change_elsewhere(
+    pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    """They are in no document of the folder, and nobody could take them back."""
+    folder = put(tmp_path / "shop")
+    await apply(pool, folder)
+    hours = Project(
+        id="shop", name="Shop", version=1, quiet_hours=QuietHours(begins="21:00", ends="09:00"), updated_at=NOW
+    )
+    assert await quiet_hours.roll_out(pool, [hours], Settings(), announced, actor="jo", now=NOW) == 1
+    rule = await distributions.find(pool, "shop", "winback")
+    assert (rule.version, rule.quiet_hours) == (2, hours.quiet_hours)
+    put(folder, {"distributions/winback.yaml": WINBACK.replace("1000", "900")})
+    found = await planning.plan(
+        pool, read_project_folder(folder), replace(project_of(folder), quiet_hours=hours.quiet_hours), SHOP, NOW
+    )
+    assert (told(found), found.drift) == ({"distribution winback": ("changed", "git")}, [])
+    await lifecycle.take(pool, rule, lifecycle.STEPS["pause"], announced, actor="jo", now=NOW)
+    assert (
+        await quiet_hours.roll_out(
+            pool, [msgspec.structs.replace(hours, quiet_hours=None)], Settings(), announced, actor="jo", now=NOW
+        )
+        == 1
+    )
+    assert told(await plan(pool, folder)) == {"distribution winback": ("changed", "both")}
 
 
 async def test_what_was_changed_elsewhere_is_taken_over_by_a_pull(pool: asyncpg.Pool, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from schemas.events.event import MAX_ID
 from schemas.record import JsonObject
+from schemas.record_key import is_plain
 from schemas.segment import SegmentDefinition
 from streams.conditions.fields import CUSTOMER_FIELDS
 from streams.conditions.parse import parse_condition
@@ -51,13 +52,14 @@ class CustomerId(Plain[str]):
 
     @property
     def allowed(self) -> str:
-        return f"a customer id: a text of 1 to {MAX_ID} characters, in quotes"
+        return f"a customer id: a text of 1 to {MAX_ID} characters, in quotes, without U+0000 and U+001F"
 
     def accepted(self, value: object) -> str | None:
-        return value if isinstance(value, str) and 0 < len(value) <= MAX_ID else None
+        fits = isinstance(value, str) and 0 < len(value) <= MAX_ID and is_plain(value)
+        return str(value) if fits else None
 
     def schema(self) -> JsonObject:
-        return {"type": "string", "minLength": 1, "maxLength": MAX_ID}
+        return {"type": "string", "minLength": 1, "maxLength": MAX_ID, "pattern": "^[^\\u0000\\u001f]+$"}
 
 
 MEMBERS = ListOf(CustomerId(), "customer ids, as in [cust_1, cust_2]", least=0, most=MAX_MEMBERS)

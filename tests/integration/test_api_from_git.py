@@ -205,6 +205,20 @@ async def test_bodies_that_are_no_folder_say_what_would_be_right(api: Api) -> No
     ):
         answer = await apply_over_http(api, {**folder(), **wrong})
         assert (answer.status, answer.json["errors"][0]["pointer"]) == (422, pointer), answer.json
+    for place, text in (
+        ("segments/vip.yaml", "segment: vip\nname: a\x00b\nmembers: [c1]\n"),
+        ("segments/vip.csv", "id\nc\x001\n"),
+        ("templates/hello.txt", "Hi \x00"),
+        ("campaigns/spring.yaml", "\ufeff\x00"),
+        ("distributions/winback.yaml", "- 1\n- 2\n"),
+        ("distributions/winback.yaml", "&a [*a]\n"),
+        ("distributions/winback.yaml", "[" * 5000),
+    ):
+        answer = await apply_over_http(api, folder({**FILES, place: text}))
+        assert answer.status == 422, (place, answer.json)
+        assert answer.json["errors"][0]["pointer"].startswith("/files/"), answer.json
+    surrogate = b'{"files": {"segments/vip.yaml": "\\ud800"}, "source": "shop"}'
+    assert (await api.ask("POST", "/project/apply", surrogate)).status in (400, 422)
     for source in ("https://[broken", "https://", "git@:x", "x" * 300):
         assert (await planned(api, folder(source=source)))["source"]
 

@@ -83,7 +83,7 @@ WRONG: tuple[tuple[dict[str, Any], str], ...] = (
     ({"when": {"customer.metadata.x": {"biger": 1}}}, "/when/customer.metadata.x/biger"),
     ({"members": ["c1", 7]}, "/members/1"),
     ({"members_file": "testers.csv"}, "/members_file"),
-    ({"members": ["a\0b"]}, ""),
+    ({"members": ["c1", "a\0b"]}, "/members/1"),
 )
 
 

@@ -6,14 +6,10 @@ its project alone: whose record's key says so, and whose value names no other on
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
-from itertools import islice
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -27,23 +23,14 @@ from console.control import dead_letters as control
 from console.control import mending
 from console.control.dead_letters import Filter, Letter, Place, Replay, Replayed
 from console.control.mending import FieldChange
-from console.control.not_found import not_found
+from console.control.own_dead_letters import OwnLetters, text_of
 from schemas.dead_letter import DeadLetter
-from schemas.errors import BadRecord, DefinitionInvalid, TidingsError, TryLater
+from schemas.errors import BadRecord, DefinitionInvalid, TidingsError
 from schemas.formats.pointers import pointer_of, pointer_to
 from schemas.record import JsonObject
-from schemas.topics import DEAD_LETTERS
-
-T = TypeVar("T")
 
 MOST_PLACES = 100
-NEWEST = 1000
-"""Of each partition, so many are looked at: beyond them is the command's."""
-_SHOWN_BYTES = 4000
-_READ_SECONDS = 25.0
-"""Less than a request may take."""
 _NOT_KEPT = {"cache-control": "no-store"}
-_READERS = ThreadPoolExecutor(2, "dead-letters")
 
 Places = Annotated[
     list[Annotated[str, Meta(max_length=40, description="As the list has it: 0:17.")]],
@@ -145,27 +132,24 @@ async def list_dead_letters(call: Call[Any, LetterListing, None]) -> Reply:
     asked, after = call.query, read_cursor(call.query.cursor, Place)
     wanted = Filter(asked.kind, asked.topic, asked.role, None, asked.since)
 
-    def read(reader: TopicReader) -> list[LetterSummary]:
-        found = _in_time(control.behind(reader, after, newest=NEWEST))
-        mine = (one for one in found if wanted.takes(one.facts) and _is_mine(call, one))
-        shown = (LetterSummary(place=one.place, facts=one.facts) for one in mine)  # without their bytes
-        return list(islice(shown, asked.limit + 1))
-
-    rows, following = next_cursor(await _reading(call, read), asked.limit, lambda one: control.place_of(one.place))
-    return Reply(LetterPage(items=list(rows), next=following))
+    found = await _own(call).page(wanted, after, asked.limit + 1)
+    page, following = next_cursor(found, asked.limit, lambda one: control.place_of(one.place))
+    rows = [LetterSummary(place=one.place, facts=one.facts) for one in page]
+    return Reply(LetterPage(items=rows, next=following))
 
 
 async def get_dead_letter(call: Call[ById, Any, None]) -> Reply:
     """One of them, whole."""
     _must_be_places([call.path.id], lambda _, said: in_parameter("id", said))
-    one = await _reading(call, lambda reader: _find(call, reader, call.path.id))
+    own = _own(call)
+    one = await own.reading(lambda reader: own.find(reader, call.path.id))
     raw = one.message.value() or b""
     shown = ShownLetter(
         place=one.place,
         facts=one.facts,
-        key=_text(one.message.key()),
-        headers=[(name, _text(value)) for name, value in one.own_headers()],
-        value=_text(raw) or "",
+        key=text_of(one.message.key()),
+        headers=[(name, text_of(value)) for name, value in one.own_headers()],
+        value=text_of(raw) or "",
         bytes=len(raw),
     )
     return Reply(shown)
@@ -173,32 +157,32 @@ async def get_dead_letter(call: Call[ById, Any, None]) -> Reply:
 
 async def replay_dead_letters(call: Call[Any, Writing, LettersToReplay]) -> Reply:
     """Put some back."""
-    asked, dry_run = call.body, call.query.dry_run
+    asked, dry_run, own = call.body, call.query.dry_run, _own(call)
     _must_be_places(asked.places, lambda number, said: in_body(f"/places/{number}", said))
 
     def replay(reader: TopicReader) -> list[LetterReplayed]:
-        chosen = [_find(call, reader, one) for one in asked.places]
+        chosen = [own.find(reader, one) for one in asked.places]
         ends = Replay(call.wiring, force=asked.force).run(chosen, dry_run=dry_run)
         return [LetterReplayed(**asdict(one)) for one in ends]
 
-    replayed = await _reading(call, replay)
+    replayed = await own.reading(replay)
     await control.note_replay(call.pool, call.project_id, [one.place for one in replayed if one.now_at], call.actor)
     return Reply(LettersReplayed(replayed=replayed, dry_run=dry_run))
 
 
 async def mend_dead_letter(call: Call[ById, Writing, LetterToMend]) -> Reply:
     """Check the corrected value as its readers do, and put it where the record was."""
-    asked, dry_run = call.body, call.query.dry_run
+    asked, dry_run, own = call.body, call.query.dry_run, _own(call)
     _must_be_places([call.path.id], lambda _, said: in_parameter("id", said))
 
     def mend(reader: TopicReader) -> tuple[Letter, Replayed, list[FieldChange]]:
-        letter = _find(call, reader, call.path.id)
+        letter = own.find(reader, call.path.id)
         made = mending.mended(call.wiring, letter, asked.value, call.wiring.settings.matcher, call.now)
         changes = mending.differences(call.wiring, letter, asked.value)
         return letter, mending.put_back(call.wiring, made, force=asked.force, dry_run=dry_run), changes
 
     try:
-        letter, end, changes = await _reading(call, mend)
+        letter, end, changes = await own.reading(mend)
     except BadRecord as error:
         raise refused("invalid", "", in_body(f"/value{pointer_of(error.path)}", str(error))) from None
     except DefinitionInvalid as error:
@@ -212,15 +196,6 @@ async def mend_dead_letter(call: Call[ById, Writing, LetterToMend]) -> Reply:
     return Reply(kept, headers=_NOT_KEPT, shown_once=msgspec.structs.replace(kept, changes=told))
 
 
-def _in_time(letters: Iterator[Letter]) -> Iterator[Letter]:
-    """End the reading where nobody waits for it any more."""
-    ends_at = time.monotonic() + _READ_SECONDS
-    for one in letters:
-        if time.monotonic() > ends_at:
-            raise TryLater("the dead-letters take too long to read")
-        yield one
-
-
 def _must_be_places(names: list[str], problem: Callable[[int, str], Detail]) -> None:
     problems: list[Detail] = []
     for number, name in enumerate(names):
@@ -232,27 +207,8 @@ def _must_be_places(names: list[str], problem: Callable[[int, str], Detail]) -> 
         raise refused("invalid", "", *problems)
 
 
-def _find(call: Call[Any, Any, Any], reader: TopicReader, name: str) -> Letter:
-    letter = control.find(reader, name)
-    if not _is_mine(call, letter):
-        raise not_found("dead-letter", name, see="the list of them")
-    return letter
-
-
-def _is_mine(call: Call[Any, Any, Any], letter: Letter) -> bool:
-    return control.is_of(letter, call.project_id, call.wiring.default_project)
-
-
-async def _reading(call: Call[Any, Any, Any], read: Callable[[TopicReader], T]) -> T:
-    def work() -> T:
-        with TopicReader(call.wiring, DEAD_LETTERS) as reader:
-            return read(reader)
-
-    return await asyncio.get_running_loop().run_in_executor(_READERS, work)
-
-
-def _text(raw: bytes | None) -> str | None:
-    return None if raw is None else raw[:_SHOWN_BYTES].decode(errors="backslashreplace")
+def _own(call: Call[Any, Any, Any]) -> OwnLetters:
+    return OwnLetters(call.wiring, call.project_id)
 
 
 _PLACE = "0:0"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from datetime import timedelta
 from typing import Annotated, Any
@@ -21,7 +20,6 @@ from schemas.formats.durations import parse_duration
 from store.api_keys import ApiKey, ApiKeys, KeyState
 from streams.values.wording import invalid
 
-_ID = re.compile(r"key_[0-9a-f]{16}")
 _NOT_KEPT = {"cache-control": "no-store"}
 
 
@@ -105,7 +103,7 @@ async def make_key(call: Call[Any, Writing, AskedKey]) -> Reply:
 async def revoke_key(call: Call[ById, Writing, None]) -> Reply:
     """End one at once: it may be the one that asks."""
     named = call.path.id
-    if not _ID.fullmatch(named):
+    if not api_keys.is_id(named):
         right = "the id of a key, as in key_0123456789abcdef: a name may be another key's by now"
         raise refused("invalid", "", in_parameter("id", invalid(named, right)))
     dry_run = call.query.dry_run

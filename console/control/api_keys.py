@@ -15,6 +15,7 @@ from streams.values.wording import invalid, unknown
 
 LONGEST_LIFE = timedelta(days=3650)
 _NAME = re.compile(r"(?!key_)[A-Za-z0-9_.-]{1,64}")
+_ID = re.compile(r"key_[0-9a-f]{16}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,11 @@ async def ends_at(keys: ApiKeys, project_id: str, key_id: str) -> datetime | Non
 async def listed(keys: ApiKeys, project_id: str) -> list[ApiKey]:
     """Every key of a project, the newest first, those that are over as well. Raises TryLater."""
     return await keys.of_project(project_id)
+
+
+def is_id(named: str) -> bool:
+    """True of the id of a key: a name may be another key's by now."""
+    return _ID.fullmatch(named) is not None
 
 
 async def revoke(keys: ApiKeys, project_id: str, named: str, *, actor: str, dry_run: bool = False) -> None:

@@ -10,9 +10,9 @@ from aiohttp import web
 
 from console.control import imports
 from console.web.lists import Asked, Field, Found, Listing, page_of
-from console.web.pages import FieldProblem, see
+from console.web.pages import FieldProblem
 from console.web.project_campaigns import ImportRow, ImportsPage, ShownImportProblem
-from console.web.projects import ProjectRoute, ProjectVisit, base_of, campaign_path
+from console.web.projects import ProjectRoute, ProjectVisit, campaign_path
 from console.web.words import inert, share
 from schemas.access import may
 from schemas.errors import BadQuestion
@@ -36,14 +36,15 @@ async def _find(asked: Asked) -> Found[ImportRow]:
 
 async def cancel(mine: ProjectVisit) -> web.Response:
     """Have no more of one added."""
-    identity = (await mine.visit.form()).get("import", "").strip()
+    form = await mine.visit.form()
+    identity = form.get("import", "").strip()
     if not identity or "\0" in identity:
         return await LIST.respond(mine, [FieldProblem("main", "Choose the import to cancel")])
     try:
         await imports.cancel(mine.pool, mine.project_id, identity, actor=mine.actor)
     except imports.ImportOver as error:
         return await LIST.respond(mine, [FieldProblem("main", inert(error))])
-    return see(f"{base_of(mine.project_id)}{LIST.path}?canceled=1")
+    return LIST.back(mine, form, canceled="1")
 
 
 def _row(mine: ProjectVisit, one: Stored) -> ImportRow:

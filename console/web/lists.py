@@ -6,12 +6,14 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Generic, TypedDict, TypeVar
+from urllib.parse import parse_qsl
 
 import msgspec
 from aiohttp import web
 
 from console.control.moments import moment_or_ago
-from console.web.pages import FieldProblem, respond
+from console.web.next_page import next_page_of
+from console.web.pages import FieldProblem, respond, see
 from console.web.project_lists import Filter, ListPage
 from console.web.projects import ProjectRoute, ProjectVisit, base_of
 from console.web.tables import address, csv_file, json_file
@@ -105,6 +107,7 @@ class Around(TypedDict):
     filters: Sequence[Filter]
     is_filtered: bool
     is_first: bool
+    this: str
     first: str
     next: str | None
     table_json: str
@@ -151,6 +154,14 @@ class Listing(Generic[Row]):
         page = self.page(rows=found.rows, **around, **self.more(mine), **more, **mine.frame)
         return respond(page, 422 if page.problems else 200)
 
+    def back(self, mine: ProjectVisit, form: Mapping[str, str], **said: str) -> web.Response:
+        """Go on to the page that a form stood on, with its filters, and with what it came to."""
+        path = base_of(mine.project_id) + self.path
+        page, _, query = next_page_of(form.get("back")).partition("?")
+        known = {one.name for one in self.fields} | {"cursor"}
+        kept = {name: value for name, value in parse_qsl(query) if name in known} if page == path else {}
+        return see(address(path, {**kept, **said}))
+
     def _asked(self, mine: ProjectVisit) -> tuple[Asked, list[FieldProblem]]:
         given = {one.name: mine.query.get(one.name, "").strip() for one in self.fields}
         problems = [FieldProblem(one.name, said) for one in self.fields if (said := _wrong(one, given[one.name]))]
@@ -172,6 +183,7 @@ class Listing(Generic[Row]):
             filters=[Filter(one.name, one.label, given[one.name], list(one.choices.items())) for one in self.fields],
             is_filtered=any(given.values()),
             is_first=not asked.cursor,
+            this=address(path, {**given, "cursor": asked.cursor}),
             first=address(path, given),
             next=address(path, {**given, "cursor": found.following}) if found.following else None,
             table_json=address(f"{path}.json", {**given, "cursor": asked.cursor}),

@@ -12,7 +12,7 @@ from console.control import destinations as control
 from console.control.destinations import HeldDestination
 from console.control.notices import ShownNotice, notices_of
 from console.web.lists import Asked, Field, Found, Listing, slice_of
-from console.web.pages import FieldProblem, respond, see
+from console.web.pages import FieldProblem, respond
 from console.web.project_operations import (
     DestinationRow,
     DestinationsPage,
@@ -65,7 +65,8 @@ def _name(one: HeldDestination) -> str:
 
 async def resume(mine: ProjectVisit) -> web.Response:
     """Send to one again, the oldest first."""
-    named = (await mine.visit.form()).get("destination", "").strip()
+    form = await mine.visit.form()
+    named = form.get("destination", "").strip()
     try:
         if "\0" in named:
             raise TidingsError("choose the destination to send to again")
@@ -74,7 +75,7 @@ async def resume(mine: ProjectVisit) -> web.Response:
         raise
     except TidingsError as error:
         return await DESTINATIONS.respond(mine, [FieldProblem("main", inert(error))])
-    return see(f"{base_of(mine.project_id)}{DESTINATIONS.path}?resumed=1")
+    return DESTINATIONS.back(mine, form, resumed="1")
 
 
 async def show_workers(mine: ProjectVisit) -> web.Response:

@@ -22,11 +22,12 @@ class Filter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListPage(ProjectPage):
-    """A table with its filters; `first` and `next` are addresses of pages, the tables those of its files."""
+    """A table with its filters; `this`, `first` and `next` are addresses of pages, the tables those of its files."""
 
     filters: Sequence[Filter]
     is_filtered: bool
     is_first: bool
+    this: str
     first: str
     next: str | None
     table_json: str

@@ -93,3 +93,44 @@ class WorkersPage(ProjectPage):
     lag: int
     failure: str
     missing: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterRow:
+    """A record that could not be processed: its place, where it was, which role refused it, and why."""
+
+    place: str
+    kind: str
+    message: str
+    field: str
+    topic: str
+    partition: int
+    offset: int
+    role: str
+    failed_at: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLettersPage(ListPage):
+    """Some of the newest dead-letters of each partition; `newest` says how many are looked at."""
+
+    template: ClassVar[str] = "dead_letters.html"
+    title: str = "Dead-letters"
+    rows: Sequence[DeadLetterRow]
+    newest: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetterPage(ProjectPage):
+    """One of them, with its record's key, headers and first bytes; `size` is that of the whole, `cut` what was cut."""
+
+    template: ClassVar[str] = "dead_letter.html"
+    letter: DeadLetterRow
+    key: str | None
+    headers: Sequence[tuple[str, str | None]]
+    value: str
+    size: int
+    cut: int
+    may_replay: bool
+    note: str

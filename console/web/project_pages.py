@@ -19,11 +19,17 @@ NAVIGATION: tuple[tuple[str, str, Permission], ...] = (
     ("/segments", "Segments", "segments:read"),
     ("/campaigns", "Campaigns", "campaigns:read"),
     ("/imports", "Imports", "imports:read"),
+    ("/templates", "Templates", "templates:read"),
     ("/suppressions", "Suppressions", "suppressions:read"),
     ("/notices", "Notices", "notices:read"),
     ("/destinations", "Destinations", "destinations:read"),
+    ("/dead-letters", "Dead-letters", "dead_letters:read"),
     ("/workers", "Workers", "operations:read"),
+    ("/accounts", "Accounts", "accounts:read"),
+    ("/users", "Users", "users:manage"),
+    ("/keys", "Keys", "keys:manage"),
     ("/audit", "Audit log", "audit:read"),
+    ("/settings", "Settings", "project:read"),
 )
 """The column of a project: below its address, the text, and the permission of the page."""
 

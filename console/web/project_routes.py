@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from console.web import (
+    accounts,
     audit,
     campaigns,
     customers,
+    dead_letters,
     distribution,
     distributions,
     imports,
+    keys,
     message,
     messages,
     operations,
     segments,
+    settings,
     suppressions,
+    templates,
+    users,
 )
 from console.web.projects import ProjectRoute
 
 PROJECT_ROUTES: tuple[ProjectRoute, ...] = (
     *distributions.ROUTES, *distribution.ROUTES, *messages.ROUTES, *message.ROUTES, *customers.ROUTES,
-    *segments.ROUTES, *campaigns.ROUTES, *imports.ROUTES, *suppressions.ROUTES, *operations.ROUTES, *audit.ROUTES,
+    *segments.ROUTES, *campaigns.ROUTES, *imports.ROUTES, *templates.ROUTES, *suppressions.ROUTES, *operations.ROUTES,
+    *dead_letters.ROUTES,    *accounts.ROUTES, *users.ROUTES, *keys.ROUTES, *settings.ROUTES, *audit.ROUTES,
 )  # fmt: skip

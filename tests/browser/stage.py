@@ -15,19 +15,28 @@ from playwright.async_api import Browser, BrowserContext, async_playwright
 
 from agents.clock import utc_now
 from schemas.access import AccessRole
+from schemas.campaign import CodeConfig
 from schemas.decision import Check
-from store.distributions import Change, Control
+from store.notices import Notices, nobody
 from store.read_models.recorded import Recorded
+from store.segments import Segments
 from store.sending.ledger import Settlement
-from tests.factory import rule
+from streams.notices import codes_low
+from tests.integration.test_codes import campaign, filled, saved
 from tests.integration.test_deliveries import failed, settle
+from tests.integration.test_named_templates import named
+from tests.integration.test_named_templates import save as save_template
 from tests.integration.test_recorder import KEEP, decision, put, status
 from tests.integration.test_store import new
 from tests.integration.test_web import PASSWORD, Site
+from tests.integration.test_web_access import key
 from tests.integration.test_web_audit import changed
+from tests.integration.test_web_campaigns import hand_in
 from tests.integration.test_web_distribution import SOURCE, fill, save
 from tests.integration.test_web_messages import taken_in
+from tests.integration.test_web_operations import pause
 from tests.integration.test_web_projects import apply
+from tests.integration.test_web_segments import inside, segment
 from tests.integration.test_web_suppressions import have as suppressed
 
 Scheme = Literal["light", "dark"]
@@ -103,8 +112,25 @@ async def furnish(site: Site) -> None:
     await fill(site, utc_now())
     await _messages(site)
     await _customer(site)
+    await _things(site)
     await suppressed(site, "*.spam.example", f"ann@{LONG}.example"[:60] + ".example", source="ticket 4711 " + "x" * 60)
     await changed(site, "thanks", LONG, change={"before": {"priority": 1}, "after": {"priority": 9, "x": "y" * 150}})
+
+
+async def _things(site: Site) -> None:
+    """Segments, campaigns, an import, a template, a notice, a held destination and a key."""
+    await segment(site, "poland", LONG, name="Customers in Poland")
+    await inside(site, "poland", *(f"cust_{number}" for number in range(8)), LONG)
+    async with Segments(site.pool).transaction() as work:
+        await work.put_unjudged("shop", ["cust_9"], [("cust_9", "poland", "customer.metadata.age: must be a number")])
+    pattern = CodeConfig(pattern="S-##", length=4, charset="0123456789")
+    await saved(site.pool, campaign(type="AUTO_UPDATE", code_config=pattern, low_water=200), campaign(LONG, name=LONG))
+    await filled(site.pool, ["A-1", "A-2"], LONG)
+    await hand_in(site, "code\nA-1\n")
+    await save_template(site.pool, named(), named(LONG[:60]))
+    await Notices(site.pool, nobody).open(codes_low("shop", "spring", 100, 200))
+    await pause(site, "webhook", f"{LONG}.example.com", why="HTTP 401 " + "x" * 80)
+    await key(site, "ci")
 
 
 async def _messages(site: Site) -> None:
@@ -135,6 +161,3 @@ async def _customer(site: Site) -> None:
     ]
     await put(recorded, decided, start=500)
     await put(recorded, [status(202, now, delivery_id="d1", customer_id="cust_1")], start=600)
-
-
-__all__ = ["LONG", "Change", "Control", "browser", "chromium", "enter", "furnish", "rule", "window"]

@@ -8,8 +8,7 @@ from __future__ import annotations
 import os
 import re
 import zlib
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,12 @@ pytest.importorskip("playwright", reason="Playwright is not installed: make brow
 
 from axe_playwright_python.async_playwright import Axe
 
+from agents.wiring import Wiring
 from deploy.settings.settings import Settings
 from deploy.settings.web import Web
 from tests.browser.stage import LONG, Scheme, browser, chromium, enter, furnish, window
+from tests.integration.api_client import wired
+from tests.integration.test_api_dead_letters import refuse
 from tests.integration.test_web import Site, running
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="Chromium is not installed: apt-get install chromium")
@@ -37,16 +39,26 @@ PAGES = (
     "/p/shop/messages/d20",
     "/p/shop/customers", "/p/shop/customers?id=cust_1", "/p/shop/customers?id=nobody",
     "/p/shop/suppressions", "/p/shop/suppressions?channel=sms", "/p/shop/audit", "/p/shop/audit?action=x",
+    "/p/shop/campaigns", "/p/shop/campaigns/spring", "/p/shop/imports", "/p/shop/segments", "/p/shop/segments/poland",
+    "/p/shop/members?segment=poland", "/p/shop/members", "/p/shop/templates", "/p/shop/templates/hello",
+    "/p/shop/notices", "/p/shop/destinations", "/p/shop/workers", "/p/shop/accounts", "/p/shop/users", "/p/shop/keys",
+    "/p/shop/settings", "/p/shop/dead-letters", "/p/shop/dead-letters/0:0", "/p/shop/dead-letters/0:9",
     "/nowhere",
 )  # fmt: skip
 _RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
 
 @pytest.fixture
-async def site(settings: Settings, dsn: str) -> AsyncIterator[Site]:
-    away = replace(settings, kafka=replace(settings.kafka, bootstrap="127.0.0.1:1"))
-    async with running(away, dsn, Web()) as one:
+def wiring(settings: Settings, dsn: str) -> Iterator[Wiring]:
+    with wired(settings, dsn, ("dead-letters", "events.orders", "customers", "publications.requests"), 2) as made:
+        yield made
+
+
+@pytest.fixture
+async def site(wiring: Wiring, dsn: str) -> AsyncIterator[Site]:
+    async with running(wiring.settings, dsn, Web()) as one:
         await furnish(one)
+        await refuse(wiring, 0, b"c1", b'{"id": "ev1", "bad": "' + b"x" * 200, message="is not JSON: " + "y" * 150)
         yield one
 
 
@@ -64,6 +76,25 @@ async def test_every_page_is_readable_to_everybody(site: Site, width: int, schem
             found += await _looked_at(mine, path, width, scheme)
         found += [one for one in mine.faults if "status of 4" not in one]
     assert not found, "\n".join(found)
+
+
+@pytest.mark.slow
+async def test_the_menu_and_forms_work_on_a_phone_without_scripts(site: Site) -> None:
+    async with browser() as opened, window(opened, site, 375, scripts=False) as mine:
+        await enter(mine, "admin")
+        tab = await mine.show("/p/shop/distributions")
+        assert not await tab.is_visible("#column a")
+        await tab.click("button.menu")
+        await tab.click("#column a:text-is('Suppressions')")
+        await tab.wait_for_url("**/suppressions")
+        await tab.click("summary:has-text('Suppress more')")
+        await tab.fill("#keys", "ann@shop.example\nnot an address")
+        await tab.click("button:text-is('Suppress')")
+        assert "in line 2" in await tab.inner_text(".problems")
+        await tab.fill("#keys", "ann@shop.example")
+        await tab.click("button:text-is('Suppress')")
+        assert "1 of 1" in await tab.inner_text("[role=status]")
+        assert mine.faults == [one for one in mine.faults if "status of 422" in one]
 
 
 async def _looked_at(mine: Any, path: str, width: int, scheme: Scheme) -> list[str]:

@@ -71,7 +71,9 @@ async def test_a_paused_destination_is_told_with_why_and_sent_to_again(site: Sit
     resume, form = f"{DESTINATIONS}/resume", {"destination": "email/main"}
     assert (await looks.ask("POST", resume, form)).status == 403
     assert (await mine.ask("POST", resume, form, sec_fetch_site="cross-site")).status == 403
-    done = await mine.ask("POST", resume, form)
+    elsewhere = {"back": "https://evil.example/p/shop/destinations"}
+    done = await mine.ask("POST", resume, form | elsewhere)
+    assert done.headers["location"] == f"{DESTINATIONS}?resumed=1"
     assert (done.status, "sent to again" in (await mine.ask("GET", done.headers["location"])).text) == (303, True)
     assert len(await Ledger(site.pool).paused_destinations()) == 56
     for named, said in (("email/main", "is not paused"), ("emial/main", "Did you mean"), ("", "CHANNEL/NAME")):

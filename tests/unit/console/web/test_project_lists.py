@@ -27,6 +27,9 @@ from console.web.project_lists import (
     SuppressionsPage,
 )
 from console.web.project_operations import (
+    DeadLetterPage,
+    DeadLetterRow,
+    DeadLettersPage,
     DestinationRow,
     DestinationsPage,
     NoticeRow,
@@ -46,6 +49,21 @@ from console.web.project_segments import (
     ShownEvents,
     ShownUnjudged,
 )
+from console.web.project_settings import (
+    AccountRow,
+    AccountsPage,
+    KeyRow,
+    KeysPage,
+    SettingsPage,
+    ShownLimit,
+    ShownTemplateVersion,
+    ShownUse,
+    TemplatePage,
+    TemplateRow,
+    TemplatesPage,
+    UserRow,
+    UsersPage,
+)
 from tests.unit.console.web.test_project_pages import EVIL, NOW, frame, hold
 
 HASH = "ab" * 32
@@ -54,8 +72,8 @@ HASH = "ab" * 32
 def around(**changes: Any) -> Any:
     given: dict[str, Any] = {
         "filters": [Filter("thing", "To the id", EVIL), Filter("state", "State", "x", [("x", "words")])],
-        "is_filtered": True, "is_first": False, "first": "/f", "next": "/n", "table_json": "/j", "table_csv": "/c",
-        **frame(),
+        "is_filtered": True, "is_first": False, "this": "/t", "first": "/f", "next": "/n",
+        "table_json": "/j", "table_csv": "/c", **frame(),
     }  # fmt: skip
     return given | changes
 
@@ -104,6 +122,53 @@ DESTINATIONS: dict[str, Any] = {
 }  # fmt: skip
 
 
+LETTER = DeadLetterRow("0:17", EVIL, EVIL, EVIL, EVIL, 1, 17, EVIL, EVIL, "/p/shop/dead-letters/0:17")
+
+
+def dead_letter(**changes: Any) -> DeadLetterPage:
+    given: dict[str, Any] = {
+        "title": "Dead-letter 0:17", "here": "/p/shop/dead-letters", "letter": LETTER, "key": EVIL, "size": 1234,
+        "headers": [(EVIL, EVIL), (EVIL, None)], "value": EVIL, "cut": 9, "may_replay": True, "note": "", **frame(),
+    }  # fmt: skip
+    return DeadLetterPage(**(given | changes))
+
+
+TEMPLATES = [TemplateRow(EVIL, 3, EVIL, EVIL, used, used, "/p/shop/templates/x") for used in ([EVIL], [])]
+ACCOUNTS = [
+    AccountRow(EVIL, "active", "database", NOW, EVIL), AccountRow(EVIL, "paused", "database", NOW, EVIL),
+    AccountRow(EVIL, "active", "settings", None, ""),
+]  # fmt: skip
+KEYS = [
+    KeyRow(EVIL, EVIL, "admin", "live", "active", EVIL, NOW, None, None, None),
+    KeyRow(EVIL, EVIL, "viewer", "test", "revoked", EVIL, NOW, NOW, NOW, EVIL),
+]
+USERS = [
+    UserRow(EVIL, EVIL, EVIL, "admin", "active", EVIL, NOW, NOW, True),
+    UserRow(EVIL, EVIL, EVIL, "admin", "active", EVIL, NOW, NOW, False),
+    UserRow(EVIL, EVIL, EVIL, "admin", "disabled", EVIL, NOW, NOW, False),
+    UserRow(EVIL, EVIL, "", "viewer", "invited", EVIL, NOW, None, False),
+]
+
+
+def template(**changes: Any) -> TemplatePage:
+    given: dict[str, Any] = {
+        "title": "Template hello", "here": "/p/shop/templates", "name": EVIL, "version": 3, "format": EVIL,
+        "locales": EVIL, "applied_by": EVIL, "applied_at": NOW, "uses": [ShownUse(EVIL, 3, "/d")],
+        "versions": [ShownTemplateVersion(3, EVIL, NOW, EVIL, "/p/shop/templates/x?version=3", True)],
+        "files": [(EVIL, EVIL), ("hello.txt", EVIL)], **frame(),
+    }  # fmt: skip
+    return TemplatePage(**(given | changes))
+
+
+def settings(**changes: Any) -> SettingsPage:
+    given: dict[str, Any] = {
+        "here": "/p/shop/settings", "is_default": True, "facts": {"Project": EVIL}, "version": 3, "applied_by": EVIL,
+        "limits": [ShownLimit("day", 1234, 1234, NOW), ShownLimit("month", 0, 5, None)], "applied_at": NOW,
+        "document": EVIL, "role": "viewer", **frame(),
+    }  # fmt: skip
+    return SettingsPage(**(given | changes))
+
+
 def workers(**changes: Any) -> WorkersPage:
     rows = [WorkerRow("matcher", EVIL, False, 3, 1234, 2000.4), WorkerRow("sender", "nobody", True, 3, 0, None)]
     partitions = [PartitionRow(EVIL, EVIL, 1, committed, 1234, 4) for committed in (None, 1230)]
@@ -146,6 +211,12 @@ MADE: tuple[tuple[type[ListPage], dict[str, Any]], ...] = (
     (NoticesPage, {"here": "/p/shop/notices", "rows": NOTICES}),
     (DestinationsPage, DESTINATIONS),
     (DestinationsPage, {**DESTINATIONS, "may_resume": False, "note": ""}),
+    (TemplatesPage, {"here": "/p/shop/templates", "rows": TEMPLATES}),
+    (AccountsPage, {"here": "/p/shop/accounts", "rows": ACCOUNTS, "may_write": True}),
+    (AccountsPage, {"here": "/p/shop/accounts", "rows": ACCOUNTS, "may_write": False}),
+    (KeysPage, {"here": "/p/shop/keys", "rows": KEYS}),
+    (UsersPage, {"here": "/p/shop/users", "rows": USERS}),
+    (DeadLettersPage, {"here": "/p/shop/dead-letters", "rows": [LETTER], "newest": 1234}),
     (AuditPage, {"here": "/p/shop/audit", "rows": AUDITED}),
     (SuppressionsPage, SUPPRESSIONS),
     (SuppressionsPage, {**SUPPRESSIONS, "may_write": False, "note": "", "covering": Covering(EVIL, [], False, [])}),
@@ -154,7 +225,9 @@ MADE: tuple[tuple[type[ListPage], dict[str, Any]], ...] = (
 PAGES: tuple[ProjectPage, ...] = (
     campaign(), campaign(codes=None, may_make=False, note="", problems=[]), segment(0),
     segment(1, reasons=[], events=[]), workers(), workers(workers=[], partitions=[], others=0, missing=None),
-    workers(failure=EVIL, workers=[], partitions=[], missing=None),
+    dead_letter(), dead_letter(key=None, cut=0, may_replay=False, note="It was put back."),
+    template(), template(uses=[], locales=""), settings(), settings(document=None, limits=[]),
+    settings(document=None, is_default=False), workers(failure=EVIL, workers=[], partitions=[], missing=None),
 )  # fmt: skip
 EMPTY: dict[str, Any] = {"rows": [], "is_filtered": False, "is_first": True, "next": None}
 EXAMPLES: tuple[ListPage, ...] = tuple(

@@ -1,0 +1,166 @@
+"""Pages of templates, accounts, keys, users and the project itself, as records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from console.web.project_lists import ListPage
+from console.web.project_pages import ProjectPage
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateRow:
+    """A template in its newest version; `older` are distributions that send another one."""
+
+    template: str
+    version: int
+    format: str
+    locales: str
+    used_by: Sequence[str]
+    older: Sequence[str]
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplatesPage(ListPage):
+    """The stored templates of a project."""
+
+    template: ClassVar[str] = "templates.html"
+    title: str = "Templates"
+    rows: Sequence[TemplateRow]
+
+
+@dataclass(frozen=True, slots=True)
+class ShownUse:
+    """A distribution that sends a version of a template."""
+
+    distribution: str
+    version: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownTemplateVersion:
+    """A version of a template, and which versions of which distributions it went out with."""
+
+    version: int
+    applied_by: str
+    applied_at: datetime
+    sent_by: str
+    path: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplatePage(ProjectPage):
+    """A version of a template with its files as they were written, who sends it, and its versions."""
+
+    template: ClassVar[str] = "template.html"
+    name: str
+    version: int
+    format: str
+    locales: str
+    applied_by: str
+    applied_at: datetime
+    uses: Sequence[ShownUse]
+    versions: Sequence[ShownTemplateVersion]
+    files: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRow:
+    """An account at a provider, without anything secret; one of the settings is every project's."""
+
+    account: str
+    state: str
+    kept_in: str
+    changed_at: datetime | None
+    changed_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountsPage(ListPage):
+    """The accounts that messages may leave through."""
+
+    template: ClassVar[str] = "accounts.html"
+    title: str = "Accounts"
+    rows: Sequence[AccountRow]
+    may_write: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """A key of the API without the key itself."""
+
+    key_id: str
+    name: str
+    role: str
+    kind: str
+    state: str
+    created_by: str
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    revoked_by: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeysPage(ListPage):
+    """The keys of a project, the newest first."""
+
+    template: ClassVar[str] = "keys.html"
+    title: str = "Keys of the API"
+    rows: Sequence[KeyRow]
+
+
+@dataclass(frozen=True, slots=True)
+class UserRow:
+    """A user as the project sees them; of who is invited, nothing but what the project itself said."""
+
+    user_id: str
+    email: str
+    name: str
+    role: str
+    state: str
+    granted_by: str
+    granted_at: datetime
+    last_signed_in_at: datetime | None
+    is_self: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsersPage(ListPage):
+    """The users of a project."""
+
+    template: ClassVar[str] = "users.html"
+    title: str = "Users"
+    rows: Sequence[UserRow]
+
+
+@dataclass(frozen=True, slots=True)
+class ShownLimit:
+    """Messages of a span: those that are used of those that are allowed."""
+
+    span: str
+    used: int
+    allowed: int
+    free_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsPage(ProjectPage):
+    """The project: its document, None where it has none, what is used of its limits, and what one may do here."""
+
+    template: ClassVar[str] = "settings.html"
+    title: str = "Settings"
+    is_default: bool
+    facts: Mapping[str, str]
+    limits: Sequence[ShownLimit]
+    version: int
+    applied_by: str
+    applied_at: datetime | None
+    document: str | None
+    role: str

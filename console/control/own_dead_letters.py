@@ -39,7 +39,7 @@ class OwnLetters:
     project_id: str
 
     async def reading(self, read: Callable[[TopicReader], T]) -> T:
-        """What a function reads of their topic, in a thread. Raises TidingsError, TryLater."""
+        """The answer of a function that reads their topic, in a thread. Raises TidingsError, TryLater."""
 
         def work() -> T:
             with TopicReader(self.wiring, DEAD_LETTERS) as reader:

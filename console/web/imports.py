@@ -57,7 +57,7 @@ def _row(mine: ProjectVisit, one: Stored) -> ImportRow:
 
 
 def _share(one: Stored) -> str:
-    """The part that is done: of its bytes while it is looked through, of its rows while they are added."""
+    """The share that is done: of its bytes while it is looked through, of its rows while they are added."""
     if one.state == "checking":
         return f"{share(one.bytes_read / one.bytes)} looked through" if one.bytes else ""
     if one.state == "adding":

@@ -135,7 +135,7 @@ def _sentences(mine: ProjectVisit, one: Campaign) -> Iterator[str]:
 def _document(one: Campaign) -> str:
     values = {name: value for name, value in msgspec.to_builtins(one).items() if name not in _UNSAID}
     return written(
-        {"campaign": one.id, **{name: value for name, value in values.items() if value not in (None, [], {})}}
+        {"campaign": one.id, **{name: value for name, value in values.items() if value not in (None, [], {}, ())}}
     )
 
 

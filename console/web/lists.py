@@ -36,11 +36,12 @@ _OTHER_ADDRESS = "this page's address was changed: begin with the first page"
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A parameter of a list. Of `choices`, values with their words, it has to be one."""
+    """A parameter of a list. Of `choices`, values with their words, it has to be one, or none: `nothing` in words."""
 
     name: str
     label: str
     choices: Mapping[Any, str] = field(default_factory=dict)
+    nothing: str = "any"
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +181,10 @@ class Listing(Generic[Row]):
         return Around(
             here=path,
             problems=problems,
-            filters=[Filter(one.name, one.label, given[one.name], list(one.choices.items())) for one in self.fields],
+            filters=[
+                Filter(one.name, one.label, given[one.name], list(one.choices.items()), one.nothing)
+                for one in self.fields
+            ],
             is_filtered=any(given.values()),
             is_first=not asked.cursor,
             this=address(path, {**given, "cursor": asked.cursor}),

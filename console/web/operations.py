@@ -113,7 +113,7 @@ def _more(mine: ProjectVisit) -> Mapping[str, Any]:
 
 NOTICES = Listing(
     path="/notices", permission="notices:read", row=NoticeRow, find=_notices, page=NoticesPage,
-    fields=(Field("over", "Those that are over", {"yes": "as well"}),),
+    fields=(Field("over", "Those that are over", {"yes": "as well"}, "left out"),),
 )  # fmt: skip
 DESTINATIONS = Listing(
     path="/destinations", permission="destinations:read", row=DestinationRow, find=_destinations,

@@ -12,12 +12,16 @@ from console.web.project_pages import ProjectPage
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A field of a list's form and what stands in it; without `choices` any text may be written."""
+    """A field of a list's form and what stands in it; without `choices` any text may be written.
+
+    `nothing` are the words for none of the choices.
+    """
 
     name: str
     label: str
     value: str
     choices: Sequence[tuple[str, str]] = ()
+    nothing: str = "any"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -147,7 +147,7 @@ LIST = Listing(
     row=SuppressedRow,
     find=_find,
     page=SuppressionsPage,
-    fields=(Field("channel", "On", {one: one for one in CHANNELS}), Field("reason", "Why", REASON_TEXTS)),
+    fields=(Field("channel", "On", {one: one for one in CHANNELS}, "whichever"), Field("reason", "Why", REASON_TEXTS)),
     more=_more,
 )
 ROUTES: tuple[ProjectRoute, ...] = (

@@ -77,6 +77,6 @@ def _shown(mine: ProjectVisit, name: str, one: SentVersion, found: TemplateShown
 
 LIST = Listing(
     path="/templates", permission="templates:read", row=TemplateRow, find=_find, page=TemplatesPage,
-    fields=(Field("q", "Name"), Field("sent", "Sent in", {"older": "an older version"})),
+    fields=(Field("q", "Name"), Field("sent", "Sent in", {"older": "an older version"}, "whichever version")),
 )  # fmt: skip
 ROUTES: tuple[ProjectRoute, ...] = (*LIST.routes, *named_routes("template", "templates:read", show_one))

@@ -89,11 +89,11 @@ async def window(
         await context.close()
 
 
-async def enter(mine: Window, role: AccessRole) -> None:
+async def enter(mine: Window, role: AccessRole, project: str = "shop") -> None:
     """Sign in by the form."""
     tab = await mine.context.new_page()
     await tab.goto("/sign-in")
-    await tab.fill("#email", f"{role}@shop.example")
+    await tab.fill("#email", f"{role}@{project}.example")
     await tab.fill("#password", PASSWORD)
     await tab.click("main button")
     await tab.wait_for_url("**/")
@@ -104,6 +104,7 @@ async def furnish(site: Site) -> None:
     """Users of every role, distributions in several states, messages that came and that did not."""
     for role in ("viewer", "operator", "admin"):
         await site.add(f"{role}@shop.example", role, "shop")
+    await site.add("admin@outlet.example", "admin", "outlet")
     await save(site, 1, SOURCE, name="Thanks for an order")
     await save(site, 2, SOURCE + "expires_after: 2d\n", name="Thanks for an order", expires_after="2d")
     await apply(site, "winback", name="Win back those who have not bought anything for three months", status="PAUSED")

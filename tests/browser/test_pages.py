@@ -45,6 +45,9 @@ PAGES = (
     "/p/shop/settings", "/p/shop/dead-letters", "/p/shop/dead-letters/0:0", "/p/shop/dead-letters/0:9",
     "/nowhere",
 )  # fmt: skip
+EMPTY = ("distributions", "messages", "segments", "campaigns", "imports", "templates", "suppressions", "notices",
+         "destinations", "dead-letters", "accounts", "keys", "settings")  # fmt: skip
+"""Of a project that has nothing yet."""
 _RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
 
@@ -75,6 +78,10 @@ async def test_every_page_is_readable_to_everybody(site: Site, width: int, schem
         for path in PAGES:
             found += await _looked_at(mine, path, width, scheme)
         found += [one for one in mine.faults if "status of 4" not in one]
+        async with window(opened, site, width, scheme) as new:
+            await enter(new, "admin", "outlet")
+            for name in EMPTY:
+                found += await _looked_at(new, f"/p/outlet/{name}", width, scheme)
     assert not found, "\n".join(found)
 
 

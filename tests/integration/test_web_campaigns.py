@@ -83,6 +83,7 @@ async def test_codes_are_counted_and_made_ahead_of_time(site: Site) -> None:
     assert (made.status, made.headers["location"]) == (303, f"{path}?made=7")
     page = await mine.ask("GET", made.headers["location"])
     assert "Made: 7 codes." in page.text
+    assert "discount:\n  type: PERCENT" in page.text, "its document is YAML"
     assert counts(page.text) | {"Published": "0"} == {
         "Left": "100", "Free, of those that are made": "7", "Published": "0", "Inactive": "0", "Ended": "0",
         "Made or imported": "7", "Low water": "90",

@@ -52,6 +52,7 @@ Permission = Literal[
     "project:read",
     "project:write",
     "project:apply",
+    "read_models:rebuild",
     "accounts:read",
     "accounts:write",
     "users:manage",
@@ -101,7 +102,13 @@ _RUNS: tuple[Permission, ...] = (
 )
 """Of whoever keeps it running: pause, resume, stop and cancel."""
 _SENDS: tuple[Permission, ...] = ("sends:confirm", "sends:approve")
-_MENDS: tuple[Permission, ...] = ("accounts:read", "dead_letters:read", "dead_letters:operate", "operations:read")
+_MENDS: tuple[Permission, ...] = (
+    "accounts:read",
+    "dead_letters:read",
+    "dead_letters:operate",
+    "operations:read",
+    "read_models:rebuild",
+)
 _PUBLISHES: tuple[Permission, ...] = ("events:publish", "customers:write")
 """Of machines that bring in what is known upstream."""
 _OF_ONE: tuple[Permission, ...] = ("customers:erase", "customers:export")

@@ -66,6 +66,8 @@ AuditAction = Literal[
     "customer.exported",
     "customers.import_begun",
     "customers.import_canceled",
+    "read_models.rebuild_begun",
+    "read_models.rebuild_canceled",
     "user.added",
     "user.invited",
     "user.joined",

@@ -110,8 +110,8 @@ NOTHING_OF_CUSTOMERS: Mapping[str, str] = {
     **dict.fromkeys(
         (
             "migrations", "deployment", "chores", "senders", "segment_positions", "segment_behaviour_positions",
-            "imports", "membership_telling", "recorded_positions", "rebuilt_positions", "rebuilds", "oldest_event",
-            "audit_mirror",
+            "imports", "membership_telling", "recorded_positions", "rebuilt_positions", "rebuilds",
+            "read_model_rebuilds", "oldest_event", "audit_mirror",
         ),
         _WORK,
     ),

@@ -71,7 +71,7 @@ class DoctorReport(msgspec.Struct, frozen=True, kw_only=True):
 
 async def get_lag(call: Call[Nothing, LagAsked, None]) -> Reply:
     """Ask the broker, in a thread of its own."""
-    _must_be_of_the_default_project(call)
+    must_be_of_the_default_project(call)
     found = await asyncio.get_running_loop().run_in_executor(_READERS, group_lags, call.wiring)
     groups = [_group(one, everything=call.query.all) for one in found]
     return Reply(DeploymentLag(lag=sum(one.lag for one in groups), groups=groups))
@@ -79,13 +79,14 @@ async def get_lag(call: Call[Nothing, LagAsked, None]) -> Reply:
 
 async def get_doctor(call: Call[Any, Any, None]) -> Reply:
     """Make every check, but for logging in at providers."""
-    _must_be_of_the_default_project(call)
+    must_be_of_the_default_project(call)
     found = await examine(call.wiring, os.environ, call.now)
     findings = msgspec.convert(found, list[DoctorFinding], from_attributes=True)
     return Reply(DoctorReport(ok=all(one.ok for one in findings), findings=findings))
 
 
-def _must_be_of_the_default_project(call: Call[Any, Any, Any]) -> None:
+def must_be_of_the_default_project(call: Call[Any, Any, Any]) -> None:
+    """Refuse a key of another project: it is about what all share. Raises Refused."""
     if call.project_id != call.wiring.default_project:
         detail = "it is about the whole deployment: ask with a key of its default project"
         raise Refused(Refusal("forbidden", detail))

@@ -20,7 +20,7 @@ class Bar:
     def __call__(self, by: int) -> None:
         self._bars.advance(self._task, by)
 
-    def at(self, step: str, place: int) -> None:
+    def at(self, step: str, place: float) -> None:
         """Move to a place, under a word for what is done."""
         self._bars.update(self._task, completed=place, description=step)
 

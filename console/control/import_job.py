@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 import asyncpg
 
 from agents.wiring import Wiring
+from console.control.leased import NotOurs
 from schemas.errors import Problem
 from store.imports import ImportProblem, ImportRow, LookedThrough, StagedImports
 from streams.values.wording import parts_of
@@ -17,10 +18,6 @@ from streams.values.wording import parts_of
 NAME = "line"
 """Stands where the name of a file does, as in line:17."""
 _LINE = re.compile(rf"{NAME}:(\d+)")
-
-
-class NotOurs(Exception):
-    """Somebody wants its end, or another process works on it."""
 
 
 @dataclass(slots=True)

@@ -11,7 +11,8 @@ from console.control.files.code_check import FileCheck, folded
 from console.control.files.code_file import CodeFile
 from console.control.files.code_row import RowReader
 from console.control.files.csv_file import OpenFile
-from console.control.import_job import ImportJob, NotOurs, problem_of
+from console.control.import_job import ImportJob, problem_of
+from console.control.leased import NotOurs
 from schemas.errors import DefinitionInvalid
 from store.codes.imports import Also, CodeImport, Merged
 from store.codes.names import alike_codes

@@ -18,7 +18,8 @@ from console.control.customers import check_profile
 from console.control.events import Reading
 from console.control.files.csv_file import OpenFile
 from console.control.files.customer_lines import CsvCustomers, CustomerLine, CustomerLines, FirstLines, JsonCustomers
-from console.control.import_job import ImportJob, NotOurs, problem_at, problem_of
+from console.control.import_job import ImportJob, problem_at, problem_of
+from console.control.leased import NotOurs
 from schemas.errors import BadRecord, DefinitionInvalid, InvalidEvent
 from store.imports import Batch, ImportForm, ImportProblem, LookedThrough, advanced, erased_since
 from store.postgres import changing

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from tempfile import TemporaryFile
 from typing import BinaryIO
 
@@ -20,9 +20,10 @@ from console.control.context import stored_project
 from console.control.events import Reading
 from console.control.files.code_check import FileCheck
 from console.control.files.csv_file import OpenFile
-from console.control.import_job import NAME, ImportJob, NotOurs
+from console.control.import_job import NAME, ImportJob
 from console.control.import_of_codes import code_file, import_codes, look_through
 from console.control.import_of_customers import CustomersLook, import_customers
+from console.control.leased import BEAT_SECONDS, LEASE, LOOK_SECONDS, NotOurs, until_over, while_ours
 from console.control.not_found import not_found
 from schemas.errors import TidingsError, TryLater
 from store.imports import ImportForm, ImportKind, ImportPlace, ImportRow, LookedThrough, NewImport, StagedImports
@@ -34,9 +35,6 @@ BATCH_SIZE = 5000
 MOST_TRIED = 10_000
 """Rows that a dry run looks at."""
 _PART_BYTES = 1 << 20
-_LEASE = timedelta(seconds=60)
-_BEAT_SECONDS = 5.0
-_LOOK_SECONDS = 0.5
 
 
 class ImportOver(TidingsError):
@@ -152,7 +150,7 @@ class ImportWork:
     clock: Callable[[], datetime]
     is_stopping: Callable[[], bool] = lambda: False
     batch_size: int = BATCH_SIZE
-    beat_seconds: float = _BEAT_SECONDS
+    beat_seconds: float = BEAT_SECONDS
 
     async def work(self, until: ImportRow | None = None) -> bool:
         """Do the oldest import that nobody works on, to its end; False where there was none. Raises TryLater.
@@ -161,7 +159,7 @@ class ImportWork:
         What ends in the middle is gone on with by whoever claims it next, behind the last batch that is in.
         """
         staged = StagedImports(self.pool)
-        one = await staged.claim(self.owner, _LEASE, until)
+        one = await staged.claim(self.owner, LEASE, until)
         if one is None:
             return False
         try:
@@ -185,24 +183,18 @@ class ImportWork:
 
         `on_progress` gets it as it stands, again and again.
         """
-        watching = asyncio.ensure_future(self._watch(one, on_progress))
         try:
-            while not watching.done():
-                if not await self.work(one):
-                    await asyncio.wait((watching,), timeout=_LOOK_SECONDS)
-            return await watching
+            return await until_over(lambda: self.work(one), self._watch(one, on_progress))
         except BaseException:
             with suppress(TidingsError):
                 await StagedImports(self.pool).release(one, self.owner)
                 await cancel(self.pool, one.project_id, one.import_id, actor=one.created_by)
             raise
-        finally:
-            watching.cancel()
 
     async def _watch(self, one: ImportRow, on_progress: Callable[[ImportRow], None]) -> ImportRow:
         while (now := await find(self.pool, one.project_id, one.import_id)).ended_at is None:
             on_progress(now)
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(LOOK_SECONDS)
         return now
 
     async def _leave(self, staged: StagedImports, one: ImportRow) -> None:
@@ -218,32 +210,18 @@ class _Running:
 
     def __init__(self, by: ImportWork, staged: StagedImports, one: ImportRow) -> None:
         self._by, self._staged, self._one = by, staged, one
-        self._job = ImportJob(one, by.pool, by.wiring, by.owner, _LEASE, by.clock, by.is_stopping, by.batch_size)
+        self._job = ImportJob(one, by.pool, by.wiring, by.owner, LEASE, by.clock, by.is_stopping, by.batch_size)
 
     async def run(self) -> LookedThrough | None:
         """Look through all of it, then add what is not in yet; what is wrong, where nothing is added for that.
 
         Raises what ends it, NotOurs.
         """
-        work, beats = asyncio.ensure_future(self._import()), asyncio.ensure_future(self._beat())
-        try:
-            await asyncio.wait((work, beats), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            is_done = work.done()
-            for task in (work, beats):
-                task.cancel()
-            await asyncio.gather(work, beats, return_exceptions=True)
-        if not is_done:
-            await beats
-        return await work
+        return await while_ours(self._import(), self._beat, self._by.is_stopping, self._by.beat_seconds)
 
-    async def _beat(self) -> None:
-        """Keep it ours until it is not."""
-        while not self._by.is_stopping():
-            if not await self._staged.beat(self._one, self._by.owner, self._job.bytes_read, _LEASE):
-                break
-            await asyncio.sleep(self._by.beat_seconds)
-        raise NotOurs
+    async def _beat(self) -> bool:
+        """Keep it ours; False where it is not."""
+        return await self._staged.beat(self._one, self._by.owner, self._job.bytes_read, LEASE)
 
     async def _import(self) -> LookedThrough | None:
         with TemporaryFile() as file:  # without a name: nothing of it stays where the process ends

@@ -12,8 +12,10 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from itertools import groupby, islice
 from operator import methodcaller
+from typing import TypeVar
 
 import asyncpg
 
@@ -26,6 +28,9 @@ from schemas.purchase import PURCHASE_TOPICS
 from schemas.topics import DECISIONS, DELIVERY_STATUS
 from store.read_models.rebuild import Rebuild, Rebuilt
 from store.read_models.recorded import Put, Row, Source, Sourced
+from store.rebuilds import RebuildProgress, ReplacedDay
+
+T = TypeVar("T")
 
 _CHUNK_SIZE = 2000
 _TRIES, _PAUSE = 600, 1.0
@@ -33,18 +38,6 @@ _TRIES, _PAUSE = 600, 1.0
 
 _RowOf = Callable[[Fetched], Row | None]
 _PutRows = Callable[[Source, Sequence[Sourced]], Awaitable[Put]]
-OnProgress = Callable[[str], None]
-"""Hears what is done, in words."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReplacedDay:
-    """A day that was made anew, and its rows."""
-
-    day: date
-    decisions: int
-    statuses: int
-    purchases: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +51,13 @@ class ReadModelsRebuilt:
 
 
 async def rebuild_read_models(
-    pool: asyncpg.Pool, wiring: Wiring, *, actor: str, now: datetime, on_progress: OnProgress = lambda _: None
+    pool: asyncpg.Pool, wiring: Wiring, *, actor: str, now: datetime, progress: RebuildProgress | None = None
 ) -> ReadModelsRebuilt:
-    """Make them anew, beginning from nothing whoever began before. Raises TryLater, TidingsError."""
-    run = uuid.uuid4().hex
+    """Make them anew, beginning from nothing whoever began before; `progress` is kept up to date.
+
+    Raises TryLater, TidingsError.
+    """
+    run, progress = uuid.uuid4().hex, progress or RebuildProgress()
     rebuild, writer = Rebuild(pool, run), Rebuilt(pool, wiring.settings.retention.recorded, run)
     await rebuild.begin(actor)
     decision, status = decision_reader(wiring.codec(DECISIONS)), status_reader(wiring.codec(DELIVERY_STATUS))
@@ -71,17 +67,36 @@ async def rebuild_read_models(
     ]
     sources += [(topic, _purchases(wiring, topic, now), writer.put_purchases) for topic in PURCHASE_TOPICS]
     with ExitStack() as open_readers:
-        feeds = [
-            _Feed(open_readers.enter_context(TopicReader(wiring, topic)), row_of, put, on_progress)
-            for topic, row_of, put in sources
-        ]
+        feeds = []
+        for topic, row_of, put in sources:
+            reader = open_readers.enter_context(await _in_thread(partial(TopicReader, wiring, topic)))
+            feeds.append(_Feed(reader, row_of, put, progress))
+        progress.to_read = sum([await _in_thread(feed.count) for feed in feeds])
         for feed in feeds:
             await feed.catch_up()
         whole, kept = await _whole_days(rebuild, feeds, now, wiring.settings.matcher.max_future)
-        replaced = [await _replace(rebuild, feeds, day, on_progress) for day in whole]
+        progress.is_replacing, progress.kept = True, kept
+        for day in whole:
+            progress.replaced.append(await _replace(rebuild, feeds, day, progress))
     await rebuild.end()
-    read, unreadable = sum(one.read for one in feeds), sum(one.unreadable for one in feeds)
-    return ReadModelsRebuilt(tuple(replaced), tuple(kept), read, unreadable)
+    return ReadModelsRebuilt(tuple(progress.replaced), tuple(kept), progress.read, progress.unreadable)
+
+
+async def forget_rebuild(pool: asyncpg.Pool) -> None:
+    """Forget what one that nobody goes on with has made, but for the days that it replaced. Raises TryLater."""
+    run = uuid.uuid4().hex
+    await Rebuild(pool, run).begin("nobody")
+    await Rebuild(pool, run).end()
+
+
+async def _in_thread(work: Callable[[], T]) -> T:
+    """Blocking work, which is waited for even by who is canceled: nothing is closed that it still uses."""
+    working = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(working)
+    except asyncio.CancelledError:
+        await asyncio.gather(working, return_exceptions=True)
+        raise
 
 
 def _purchases(wiring: Wiring, topic: str, now: datetime) -> _RowOf:
@@ -103,32 +118,35 @@ class _Feed:
         reader: TopicReader,
         row_of: _RowOf,
         put: _PutRows,
-        on_progress: OnProgress,
+        progress: RebuildProgress,
     ) -> None:
-        self.reader, self._row_of, self._put, self._on_progress = reader, row_of, put, on_progress
-        self.read = self.unreadable = 0
+        self.reader, self._row_of, self._put, self._progress = reader, row_of, put, progress
         self.first: dict[int, tuple[int, datetime]] = {}
         """Offset and time of the first record of a partition."""
         self.replaced: set[date] = set()
         self._next: dict[int, int] = {}
 
+    def count(self) -> int:
+        """The records that are on the topic by now, or were, where it is compacted or has transactions."""
+        bounds = map(self.reader.bounds, self.reader.partitions)
+        return sum(end - first for first, end in bounds)
+
     async def catch_up(self) -> None:
         """Everything that is on the topic by now."""
         messages = self.reader.until_now(start=self._next)
-        while chunk := await asyncio.to_thread(_some, messages):
+        while chunk := await _in_thread(lambda: _some(messages)):
             for partition, records in groupby(sorted(chunk, key=_partition), _partition):
                 await self._take(partition, list(records))
-            if self.read // 100_000 > (self.read - len(chunk)) // 100_000:
-                self._on_progress(f"{self.reader.topic}: {self.read} records read")
+                await asyncio.sleep(0)
 
     async def _take(self, partition: int, records: Sequence[Fetched]) -> None:
         rows: list[Sourced] = []
         for record in records:
-            self.read += 1
+            self._progress.read += 1
             try:
                 row = self._row_of(record)
             except BadRecord:  # a recorder has dead-lettered it
-                self.unreadable += 1
+                self._progress.unreadable += 1
                 continue
             if row is not None and row.day not in self.replaced:
                 rows.append(Sourced(record.offset(), _stamp(record), row))
@@ -173,7 +191,7 @@ async def _losses(rebuild: Rebuild, feed: _Feed, now: datetime) -> list[datetime
     for partition in feed.reader.partitions:
         offset, at = feed.first.get(partition, (None, now))
         if offset is None:
-            _, end = await asyncio.to_thread(feed.reader.bounds, partition)
+            _, end = await _in_thread(partial(feed.reader.bounds, partition))
             stamp = await rebuild.latest_read(feed.reader.name, partition) if end else None
             if end:
                 lost.append(now if stamp is None else moment(stamp))
@@ -182,7 +200,7 @@ async def _losses(rebuild: Rebuild, feed: _Feed, now: datetime) -> list[datetime
     return lost
 
 
-async def _replace(rebuild: Rebuild, feeds: Sequence[_Feed], day: date, on_progress: OnProgress) -> ReplacedDay:
+async def _replace(rebuild: Rebuild, feeds: Sequence[_Feed], day: date, progress: RebuildProgress) -> ReplacedDay:
     async def catch_up() -> None:
         for feed in feeds:
             await feed.catch_up()
@@ -197,12 +215,9 @@ async def _replace(rebuild: Rebuild, feeds: Sequence[_Feed], day: date, on_progr
                 raise TidingsError(
                     f"{day} cannot be replaced: {error}. Look for long transactions and dumps, and rebuild again"
                 ) from error
-            if left % 10 == 0:
-                on_progress(f"{day} waits: {error}")
+            progress.waits = f"{day} waits: {error}"
             await asyncio.sleep(_PAUSE)
+    progress.waits = ""
     for feed in feeds:
         feed.replaced.add(day)
-    on_progress(
-        f"{day} is replaced: {rows.decisions} decisions, {rows.statuses} ends of deliveries, {rows.purchases} purchases"
-    )
     return ReplacedDay(day, rows.decisions, rows.statuses, rows.purchases)

@@ -19,7 +19,7 @@ from console.api.server import ApiServer
 from console.http.database import LateDatabase
 from console.http.headers import add_headers
 from console.http.health import health_routes, metrics_routes
-from console.http.import_loop import ImportLoop
+from console.http.long_work import LongWork
 from console.http.serving import in_url, serve
 from deploy.settings.settings import Settings
 
@@ -40,8 +40,8 @@ async def _run(settings: Settings, announce: Callable[[str], None]) -> None:
     wiring = Wiring(settings)
     server = ApiServer(wiring, database.pool, Metrics(), utc_now)
     runner, port = await listen(settings, server)
-    imports = ImportLoop(wiring, utc_now)
-    imports.start()
+    work = LongWork(wiring, utc_now)
+    work.start()
     try:
         announce(f"http://{in_url(settings.api.host)}:{port}/api/v1")
         log.info("started", pid=os.getpid(), port=port)
@@ -49,7 +49,7 @@ async def _run(settings: Settings, announce: Callable[[str], None]) -> None:
         log.info("stopping")
     finally:
         await runner.cleanup()
-        await imports.stop()
+        await work.stop()
         await server.close()
         await database.close()
     log.info("stopped")

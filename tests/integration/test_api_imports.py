@@ -15,7 +15,7 @@ import pytest
 from agents.clock import utc_now
 from agents.wiring import Wiring
 from console.control.imports import ImportWork
-from console.http.import_loop import ImportLoop
+from console.http.long_work import LongWork
 from deploy.secret import Secret
 from deploy.settings.servers import Postgres
 from deploy.settings.settings import Settings
@@ -207,7 +207,7 @@ async def test_no_more_than_ten_are_open_in_a_project(stage: Stage) -> None:
 
 
 async def test_the_loop_of_the_process_adds_what_is_handed_in(stage: Stage) -> None:
-    loop = ImportLoop(Wiring(stage.settings), utc_now)
+    loop = LongWork(Wiring(stage.settings), utc_now)
     loop.start()
     try:
         identity = await stage.begin()

@@ -47,6 +47,7 @@ from store.imports import NewImport, StagedImports
 from store.managed import Following, Locked, Managed, Marking
 from store.postgres import connect
 from store.projects import Projects
+from store.rebuilds import Rebuilds
 from store.segments import Segments
 from store.send_rows import SendRow
 from store.sending.deliveries import Deliveries, DeliveryFilter
@@ -98,6 +99,10 @@ async def template(pool: asyncpg.Pool) -> None:
 async def segment(pool: asyncpg.Pool) -> None:
     made = SegmentDefinition(id="vip", project_id="shop", name="VIP", version=1, updated_at=NOW, members=["c1"])
     await Segments(pool).save([(made, "")], applied_by="ann", now=NOW)
+
+
+async def rebuild_begun(pool: asyncpg.Pool) -> None:
+    await Rebuilds(pool).add("shop", "rebuild_1", "ann")
 
 
 async def campaign(pool: asyncpg.Pool) -> None:
@@ -491,6 +496,13 @@ CASES = {
             "shop", "c1", {"marketing": False}, way="staff", delivery_id=None, by="ann"
         ),
     ),
+    "rebuild-begun": Case("read_models.rebuild_begun", ("rebuilds.add",), rebuild_begun),
+    "rebuild-canceled": Case(
+        "read_models.rebuild_canceled",
+        ("rebuilds.ask_to_cancel",),
+        lambda pool: Rebuilds(pool).cancel("shop", "rebuild_1", "ann"),
+        (rebuild_begun,),
+    ),
     "destination": Case("destination.resumed", ("ledger.resume_destination",), resumed, (paused,)),
 }
 
@@ -543,6 +555,9 @@ ALONE_BY_MACHINES = {
     "sends.release": "how far a fan-out is",
     "sends.free": "how far a fan-out is",
     "sends.finish": "how far a fan-out is",
+    **dict.fromkeys(
+        ("rebuilds.claim", "rebuilds.beat", "rebuilds.end", "rebuilds.release"), "how far read models are made anew"
+    ),
     **{
         f"imports.{name}": "how far an import is, whose batches have rows of their own"
         for name in ("claim", "begin_check", "beat", "checked", "advance", "end", "release")

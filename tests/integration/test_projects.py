@@ -115,6 +115,7 @@ OF_THE_DEPLOYMENT = {
     "attached_files": "the digest of a content, equal only for equal files",
     "membership_changes": "an order of what is to be told",
     "rebuilds": "its one row",
+    "read_model_rebuilds": "read models that all projects share",
     "rebuilt_positions": "offsets of topics that all projects share",
     "recorded_positions": "offsets of topics that all projects share",
     "membership_telling": "its one row",

@@ -26,6 +26,7 @@ from schemas.topics import DECISIONS, DELIVERY_STATUS
 from store.erasure import Erasure
 from store.read_models.rebuild import Rebuild, Rebuilt, unfinished_rebuild
 from store.read_models.recorded import DecisionRow, Recorded, Source, Sourced, StatusRow
+from store.rebuilds import RebuildProgress
 from tests.counted import differing
 from tests.integration.test_recorder import KEEP, decision, status
 
@@ -130,13 +131,13 @@ async def test_read_models_are_made_anew_as_the_topics_tell_them(shop: Shop) -> 
     await shop.record(made, await shop.write(made))
     await shop.spoil()
     assert await shop.rows() != expected(made)
-    said: list[str] = []
-    done = await shop.rebuild(on_progress=said.append)
+    progress = RebuildProgress()
+    done = await shop.rebuild(progress=progress)
     assert await shop.rows() == expected(made)
     assert await differing(shop.pool) == []
     assert [one.day for one in done.replaced] == [day(ago) for ago in (3, 2, 1, 0)]
     assert ([one.decisions for one in done.replaced], done.kept, done.read) == ([50] * 4, (), 400)
-    assert sum("is replaced: 50 decisions, 50 ends" in one for one in said) == 4
+    assert (progress.to_read, progress.read, progress.replaced, progress.waits) == (400, 400, [*done.replaced], "")
     assert await shop.is_clean()
     again = await shop.rebuild()
     assert (len(again.replaced), await shop.rows()) == (4, expected(made))

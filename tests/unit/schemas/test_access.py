@@ -50,6 +50,7 @@ TABLE: dict[Permission, str] = {
     "project:read": "v e a o A",
     "project:write": ". . . . A",
     "project:apply": ". . a . A",
+    "read_models:rebuild": ". . . o A",
     "accounts:read": ". . . o A",
     "accounts:write": ". . . . A",
     "users:manage": ". . . . A",

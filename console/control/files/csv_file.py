@@ -24,6 +24,7 @@ _LONGEST_LINE = 1 << 20
 _LONGEST_ROW = 1 << 22
 _WIDE = {codecs.BOM_UTF32_LE: "UTF-32", codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
 """Encodings that we do not read, by their first bytes; the longer comes first."""
+_PACKED = {b"\x1f\x8b": "compressed by gzip", b"PK\x03\x04": "a workbook or another zip file"}
 _OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
@@ -101,6 +102,13 @@ class CsvFile:
                 continue
             yield line, dict(zip(self._columns, row, strict=True)), ""
 
+    def _cells(self, row: list[str]) -> list[str]:
+        """A row without the empty cells behind the last column, which spreadsheets write; empty where all are."""
+        width = len(self._columns)
+        if row != [""] and not any(cell.strip() for cell in row):
+            return []
+        return row if any(cell.strip() for cell in row[width:]) else row[:width]
+
     def _rows(self) -> Iterator[tuple[int, list[str]]]:
         self.offset = self._row_at = 0
         with self.file.open("rb") as handle:
@@ -110,8 +118,8 @@ class CsvFile:
                 self._columns = self._header(next(reader, []))
                 line = reader.line_num + 1
                 for row in reader:
-                    if row:  # not so for an empty line
-                        yield line, row
+                    if cells := self._cells(row):  # not so for an empty line
+                        yield line, cells
                     line, self._row_at = reader.line_num + 1, self.offset
             except csv.Error as error:
                 other = _other_separator(self._first_line, self._known.required) if line == 1 else ""
@@ -144,6 +152,9 @@ class CsvFile:
             yield text
 
     def _without_mark(self, raw: bytes) -> bytes:
+        for mark, name in _PACKED.items():
+            if raw.startswith(mark):
+                raise self.refused(1, f"is {name}. Unpack it, or save it as CSV UTF-8")
         for mark, name in _WIDE.items():
             if raw.startswith(mark):
                 raise self.refused(1, f"is {name}, as the mark at byte 0 says. Save the file as UTF-8")
@@ -154,6 +165,8 @@ class CsvFile:
 
     def _header(self, row: list[str]) -> list[str]:
         columns = [name.strip() for name in row]
+        while columns and not columns[-1]:  # a separator at the end of each line
+            columns.pop()
         required, known = self._known.required, self._known.known
         problems = [
             f'"{name}" is not a column.{self._meant(name)} {known}' for name in columns if not self._known.has(name)

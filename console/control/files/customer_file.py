@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from console.control.files.csv_file import Columns, from_cell
+from console.control.files.spreadsheet import damaged
 from schemas.record import JsonObject
 from streams.values.wording import invalid_kind
 
 TEXTS = ("id", "source_id", "name", "email", "phone", "locale", "timezone", "birthday")
 """Fields of a profile that are texts."""
 _CONSENTS, _FREE = "consents", ("metadata", "address")
+_IDS = ("id", "source_id", "phone", "email")
+"""Texts by which customers are found and reached, which a spreadsheet may take for numbers."""
 _KINDS = ("number", "truth")
 _TRUTHS = {"true": True, "false": False}
 
@@ -66,12 +70,25 @@ def _steps(path: str) -> list[str]:
 
 
 def _value(text: str, path: str, kind: str) -> Any:
+    if path in _IDS and (form := damaged(text)):
+        raise ValueError(f"{form}; format the column as text in the spreadsheet, and fill it in again")
+    if path == "birthday" and not _is_day(text):
+        raise ValueError(invalid_kind(text, "a day, as in 1990-11-20"))
     if path.startswith(f"{_CONSENTS}.") or kind == "truth":
         found = _TRUTHS.get(text.lower())
         if found is None:
             raise ValueError(invalid_kind(text, "true or false"))
         return found
     return _number(text) if kind == "number" else text
+
+
+def _is_day(text: str) -> bool:
+    """True for a day as profiles have it, whatever stands behind it."""
+    try:
+        date.fromisoformat(text[:10])
+    except ValueError:
+        return False
+    return text[4:5] == "-" and not text[10:11].isdigit()
 
 
 def _number(text: str) -> int | float:

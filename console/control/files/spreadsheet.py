@@ -39,6 +39,11 @@ def spreadsheet_form(code: str) -> str:
     return next((form for looks, form in _FORMS if looks(code)), "")
 
 
+def damaged(text: str) -> str:
+    """The form of an id, a number or an address of which a spreadsheet has lost something; empty where it has not."""
+    return next((form for looks, form in _LOST if looks(text)), "")
+
+
 def _is_date(code: str) -> bool:
     numbers = _DATE.fullmatch(code)
     if numbers:
@@ -80,6 +85,7 @@ _FORMS: tuple[tuple[Callable[[str], object], str], ...] = (
     (lambda code: code[:1] in _QUOTES or code[-1:] in _QUOTES, "stands in quotes of its own"),
     (lambda code: ";" in code, "holds a semicolon; fields are separated by commas"),
 )
+_LOST = tuple(one for one in _FORMS if one[0] in {_POWER.fullmatch, _DECIMAL.fullmatch, _ERROR.fullmatch})
 REMEDY = "Format the column as text before codes are pasted into it, or take the file of who made the codes"
 """The way out."""
 

@@ -20,6 +20,7 @@ from channels.templates.author_lines import AuthorLine, author_line
 from channels.templates.errors import author_place, said
 from channels.templates.filters import Formats, WrongValue
 from channels.templates.text_shapes import Shapes
+from schemas.brand import BRAND_VARIABLES
 from schemas.errors import Problem, TemplateFailed
 from schemas.formats.blank import is_blank
 from schemas.formats.days import with_written_days
@@ -369,6 +370,9 @@ def _codeless(html: str, objects: Objects, how: How) -> list[str]:
 def _unknown(variable: str, objects: Objects, how: How) -> str | None:
     """Objects may carry fields that we do not know, so a field is refused only when it looks like a slip."""
     root, *rest = variable.split(".")
+    if root == "brand" and rest and rest[0] not in BRAND_VARIABLES:
+        hint = did_you_mean(rest[0], BRAND_VARIABLES, ROUGHLY_LIKE)
+        return f"brand has no {rest[0]}.{hint} There are: {', '.join(BRAND_VARIABLES)}."
     if root in OWN_VARIABLES:
         return None
     if root not in objects:

@@ -130,7 +130,7 @@ Handler = Callable[[Call[Any, Any, Any]], Awaitable[Reply]]
 class DocumentBody:
     """A body that is a document as authors write it: `kind` names it, its schema is that which editors are told."""
 
-    kind: Literal["campaign", "distribution", "project", "segment"]
+    kind: Literal["brand", "campaign", "distribution", "project", "segment"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from console.api import (
     accounts,
     audit,
+    brand,
     campaign_codes,
     campaigns,
     consents,
@@ -39,6 +40,7 @@ from console.api.route import Route
 ROUTES: tuple[Route, ...] = (
     *accounts.ROUTES,
     *audit.ROUTES,
+    *brand.ROUTES,
     *campaign_codes.ROUTES,
     *campaigns.ROUTES,
     *consents.ROUTES,

@@ -54,6 +54,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "sends": Command("sends", _WRITE, "Manual sends: look, approve, confirm, edit, pause, resume, stop."),
     "projects": Command("projects", _WRITE, "Projects beside the default one: what belongs to each."),
+    "brand": Command("brand", _WRITE, "The brand of a project: its names, pages and colors."),
     "templates": Command("templates", _WRITE, "E-mail templates, in files and stored under their names."),
     "simulate": Command(
         "simulate",
@@ -135,6 +136,7 @@ WITHIN_A_PROJECT = frozenset(
             "stats",
             "results",
             "publish",
+            "brand",
             "deliveries",
             "customers",
             "holds",

@@ -151,7 +151,7 @@ def test_command(
 @commands.command("schema")
 def schema_command(
     kind: Annotated[
-        str, typer.Argument(metavar="KIND", help="distribution, campaign, segment, project or event-schema.")
+        str, typer.Argument(metavar="KIND", help="distribution, campaign, segment, project, brand or event-schema.")
     ] = "distribution",
 ) -> None:
     """The JSON Schema of a distribution, a campaign, a segment or a project, for editors."""

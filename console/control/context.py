@@ -106,7 +106,7 @@ async def stored_project(pool: asyncpg.Pool, settings: Settings, project_id: str
 def brand_texts(brand: Brand) -> dict[str, str]:
     """A brand as templates see it, without what is empty, and with the color of letters on its own (`on_color`)."""
     texts = {name: text for name, text in asdict(brand).items() if text}
-    return texts | ({"on_color": letters_on(brand.color)} if brand.color else {})
+    return texts | ({"on_color": brand.letters_color or letters_on(brand.color)} if brand.color else {})
 
 
 def _values(settings: Settings, project_id: str, document: Project | None) -> ProjectValues:

@@ -286,7 +286,8 @@ erased; it needs `console.public_url` and `console.secrets`, and runs no script.
 link; a layout of your own says `{% if view_url is defined %}` around one. `voucher.qr_url` and `voucher.barcode_url`
 need `console.public_url`.
 
-An unknown object is refused on save, and so is a field that looks like a slip of a known one.
+An unknown object is refused on save, and so are a field that looks like a slip of a known one and a `brand.<key>` that
+no brand has. What a brand may leave out, as `brand.x_url`, needs `{% if brand.x_url %}` around it.
 """
 
 _TRIGGERS_HEAD = """\

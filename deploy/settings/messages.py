@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from deploy.secret import Secret
 from schemas.account import read_account
 from schemas.account_fields import LONGEST_HEADER_URL, signing_key
+from schemas.brand import FONTS
 from schemas.channels.email import MailSecurity
 from schemas.domain_limits import parse_domain_limits
 from schemas.errors import CannotStart, DefinitionInvalid, Problem
@@ -25,7 +26,8 @@ SHORTEST_SECRET = 16
 _STOP_THE_START = (
     "sender", "unsubscribe_mailto", "callback_secrets", "dkim_domain", "dkim_selector", "dkim_private_key"
 )  # fmt: skip
-_OPTIONAL = ("preferences_url", "locale", "shop_url", "color", "currency")
+_SOCIAL = ("facebook_url", "instagram_url", "linkedin_url", "tiktok_url", "x_url", "youtube_url")
+_OPTIONAL = ("preferences_url", "locale", "shop_url", "color", "letters_color", "font", "currency", *_SOCIAL)
 _WEB = ("https://", "http://")
 
 
@@ -226,7 +228,8 @@ class Brand:
     """The sender as customers see it: in the footer of every e-mail, and complete before one can be sent.
 
     `locale` is the language of templates' default variants, as in pl or pl-PL; empty is English. Buttons are of
-    `color` and lead to `shop_url`; `currency` (ISO 4217) is that of the amounts in events, which do not say it.
+    `color` and lead to `shop_url`, with letters of `letters_color`, else of black or white, whichever can be read;
+    `currency` (ISO 4217) is that of the amounts in events, which do not say it.
     """
 
     name: str = ""
@@ -240,7 +243,15 @@ class Brand:
     locale: str = ""
     shop_url: str = ""
     color: str = ""
+    letters_color: str = ""
+    font: str = ""
     currency: str = ""
+    facebook_url: str = ""
+    instagram_url: str = ""
+    linkedin_url: str = ""
+    tiktok_url: str = ""
+    x_url: str = ""
+    youtube_url: str = ""
 
     def missing(self) -> tuple[str, ...]:
         """The keys that e-mail needs and that are empty."""
@@ -248,14 +259,18 @@ class Brand:
 
     def check(self) -> None:
         """Raises CannotStart for what is not an address of the web, a language tag, a colour or a currency."""
-        for key in ("privacy_url", "terms_url", "logo_url", "preferences_url", "shop_url"):
+        for key in ("privacy_url", "terms_url", "logo_url", "preferences_url", "shop_url", *_SOCIAL):
             url = getattr(self, key)
             if url and not url.startswith(_WEB):
                 raise CannotStart(f"brand.{key} must be an address such as https://shop.example.com/page, not {url!r}")
         if self.locale and not re.fullmatch(LANGUAGE_TAG, self.locale):
             raise CannotStart(f"brand.locale must be a language tag such as pl or pl-PL, not {self.locale!r}")
-        if self.color and not re.fullmatch(COLOR, self.color):
-            raise CannotStart(f"brand.color must be a color such as #1d4ed8, not {self.color!r}")
+        for key in ("color", "letters_color"):
+            color = getattr(self, key)
+            if color and not re.fullmatch(COLOR, color):
+                raise CannotStart(f"brand.{key} must be a color such as #1d4ed8, not {color!r}")
+        if self.font and not re.fullmatch(FONTS, self.font):
+            raise CannotStart(f"brand.font must be names of fonts such as Georgia, serif, not {self.font!r}")
         if self.currency and not re.fullmatch(CURRENCY, self.currency):
             raise CannotStart(f"brand.currency must be a currency of ISO 4217 such as EUR, not {self.currency!r}")
 

@@ -17,7 +17,7 @@ from streams.conditions.predicates import PREDICATES, TIME_TESTS, number_tests
 from streams.documents.campaign import CAMPAIGN
 from streams.documents.distribution_keys import DISTRIBUTION
 from streams.documents.event_schema import EVENT_SCHEMA
-from streams.documents.project import PROJECT
+from streams.documents.project import BRAND, PROJECT
 from streams.documents.segment import MEMBERSHIP, SEGMENT
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -61,6 +61,11 @@ def project_schema() -> dict[str, Any]:
     }
 
 
+def brand_schema() -> dict[str, Any]:
+    """JSON Schema 2020-12."""
+    return {"$schema": _DIALECT, "title": "Brand", **BRAND.schema()}
+
+
 def event_schema_schema() -> dict[str, Any]:
     """JSON Schema 2020-12."""
     return {"$schema": _DIALECT, "title": "Event schema", **EVENT_SCHEMA.schema()}
@@ -71,6 +76,7 @@ SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "campaign": campaign_schema,
     "segment": segment_schema,
     "project": project_schema,
+    "brand": brand_schema,
     "event-schema": event_schema_schema,
 }
 """By the kind of document."""

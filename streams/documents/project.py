@@ -9,6 +9,7 @@ from datetime import datetime
 
 import msgspec
 
+from schemas.brand import FONTS
 from schemas.distribution import CONSENTS, TRANSACTIONAL, Cap, ControlGroup
 from schemas.events.event import MAX_ID
 from schemas.formats.days import zone_of
@@ -63,6 +64,7 @@ class Written(Plain[str]):
 _PAGE = Written("an address such as https://shop.example/page", rf"{_WEB}[^\s/]+", ascii_url)
 _COLOR = Written("a color such as '#1d4ed8'", rf"{COLOR}$")
 _CURRENCY = Written("a currency of ISO 4217, as in EUR", rf"{CURRENCY}$")
+_FONT = Written("names of fonts, separated by commas and without quotes, as in Georgia, serif", rf"{FONTS}$")
 _COUNTRY = Written(
     "a country of ISO 3166 whose public holidays are known, as in PL or POL", r"[A-Z]{2,3}$", known_country
 )
@@ -96,7 +98,18 @@ BRAND = Group(
         "preferences_url": _page("Where customers choose what they get.", "https://outlet.example/preferences"),
         "shop_url": _page("Where the buttons of default templates lead.", "https://outlet.example/shop"),
         "color": Key(_COLOR, doc="The color of buttons and of frames around codes.", example="'#0f766e'"),
+        "letters_color": Key(
+            _COLOR,
+            doc="The color of letters on it.",
+            default="black or white, whichever can be read",
+            example="'#ffffff'",
+        ),
+        "font": Key(_FONT, doc="The fonts of templates that name `brand.font`.", example="Georgia, serif"),
         "currency": Key(_CURRENCY, doc="That of amounts in events, by ISO 4217.", example="EUR"),
+        **{
+            f"{where.lower()}_url": _page(f"Its page on {where}.", f"https://{where.lower()}.example/outlet")
+            for where in ("Facebook", "Instagram", "LinkedIn", "TikTok", "X", "YouTube")
+        },
     },
     "{name: Outlet, contact: help@outlet.example}",
 )

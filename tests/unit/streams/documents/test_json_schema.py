@@ -52,6 +52,7 @@ READERS: dict[str, Callable[[Any], object]] = {
         source, project_id="shop", version=1, now=NOW, read_members=lambda _: ["c1"]
     ),
     "project": lambda source: parse_project(source, checks=CHECKS, version=1, now=NOW),
+    "brand": lambda source: parse_project({"project": "outlet", "brand": source}, checks=CHECKS, version=1, now=NOW),
     "event-schema": parse_event_schema,
 }
 FILES = [(kind, one) for kind in SCHEMAS for one in read_documents([EXAMPLES / f"{kind}s"])]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -78,5 +79,11 @@ def _too_deep() -> str:
 
 
 def _deeper_than(value: Any, levels: int) -> bool:
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return levels < 0 or any(_deeper_than(item, levels - 1) for item in inner if isinstance(item, dict | list))
+    """True where containers stand in one another deeper than that, looked at level by level: there may be many."""
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(levels + 1):
+        inner = chain.from_iterable(one.values() if type(one) is dict else one for one in level)
+        level = [item for item in inner if type(item) is dict or type(item) is list]
+        if not level:
+            return False
+    return True

@@ -20,7 +20,7 @@ import fastavro
 import msgspec
 
 from schemas.wire.avro_schema import EXTRA
-from schemas.wire.avro_source import WriterSource
+from schemas.wire.avro_source import MappingSource, WriterSource
 
 Write = Callable[[bytearray, Any], None]
 """Appends a value. Raises TypeError, ValueError, KeyError or AttributeError for one that does not fit."""
@@ -75,10 +75,22 @@ class _Compiler:
     def _record(self, schema: dict[str, Any]) -> Write:
         fields = {field["name"]: self.of(field["type"]) for field in schema["fields"]}
         absent = {field["name"]: _absent(field, fields[field["name"]]) for field in schema["fields"]}
-        from_mapping, from_struct = _mapping(fields, absent), self._struct(schema, fields)
+        field_by_field, from_struct = _mapping(fields, absent), self._struct(schema, fields)
+        made: list[Write] = []
 
         def write(out: bytearray, value: Any) -> None:
-            (from_mapping if isinstance(value, dict) else from_struct)(out, value)
+            """A mapping that is not as the schema has it is written anew, field by field."""
+            if not isinstance(value, dict):
+                from_struct(out, value)
+                return
+            if not made:
+                made.append(MappingSource(self._again, _long, _json, EXTRA).made(schema, absent))
+            begins = len(out)
+            try:
+                made[0](out, value)
+            except MISFIT:
+                del out[begins:]
+                field_by_field(out, value)
 
         return write
 

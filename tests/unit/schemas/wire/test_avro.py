@@ -299,3 +299,50 @@ def test_a_union_that_names_its_records_a_second_time_is_written_as_the_first_wa
     writer(schema)(out, value)
     assert bytes(out[:5]) == bytes(out[:1]) + b"\x02\x02b\x00"
     assert bytes(out[5:]) == b"\x04\x02\x02b\x00\x02a\x00"
+
+
+def odd(rng: random.Random, record: Any) -> None:
+    """Change something in a record: a value of any kind, a field that is gone, one that nobody knows."""
+    if isinstance(record, list) and record:
+        odd(rng, rng.choice(record))
+    elif isinstance(record, dict) and record:
+        name, done = rng.choice(list(record)), rng.randrange(6)
+        if done == 0:
+            record[name] = rng.choice([None, 1, 1.5, True, "x", [], {}, "\ud800", 2**70, b"z", [1], {"id": 3}])
+        elif done == 1:
+            del record[name]
+        elif done == 2:
+            record["new"] = rng.choice([1, {"a": [1]}, None, "ż"])
+        else:
+            odd(rng, record[name])
+
+
+def refuse(*_: object) -> None:
+    raise ValueError("field by field")
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_mappings_are_written_at_once_as_they_are_field_by_field(topic: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also those that are not as the schema has them, and the same errors for those that cannot be written."""
+
+    def written(write: Any, record: Any) -> bytes | str:
+        out = bytearray(b"before")
+        try:
+            write(out, record)
+        except Exception as error:
+            return f"{type(error).__name__} {error}"
+        return bytes(out)
+
+    schema, records = topic_schema(topic), []
+    for seed in range(200):
+        rng = random.Random(f"{topic} {seed}")
+        record = Maker(rng).both(schema)[1]
+        for _ in range(rng.randrange(4)):
+            odd(rng, record)
+        records.append(record)
+    write = writer(schema)
+    at_once = [written(write, record) for record in records]
+    monkeypatch.setattr("schemas.wire.avro_write.MappingSource.made", lambda *_: refuse)
+    slowly = writer(schema)
+    assert at_once == [written(slowly, record) for record in records]
+    assert sum(isinstance(one, bytes) for one in at_once) > 50

@@ -23,7 +23,10 @@ _NOT_KEPT: dict[type[BaseException], str] = {
     asyncpg.UntranslatableCharacterError: "a text holds the character U+0000",
     asyncpg.NumericValueOutOfRangeError: "a number is too large for its column",
     asyncpg.DatetimeFieldOverflowError: "a time is out of the calendar's range",
+    asyncpg.ProgramLimitExceededError: "a text is too long for an index: no id may have more than 2,700 bytes",
 }
+_OF_STATEMENTS = (asyncpg.StatementTooComplexError, asyncpg.TooManyColumnsError, asyncpg.TooManyArgumentsError)
+"""Limits that no value meets: those are defects."""
 _TRIES = 4
 """Of a transaction that met another with the same unique key, or in a ring of locks."""
 _CONNECT_SECONDS = 15.0
@@ -46,7 +49,9 @@ async def passing_errors(pool: asyncpg.Pool | None = None) -> AsyncIterator[None
     """
     try:
         yield
-    except asyncpg.DataError as error:  # its message may hold the value
+    except (asyncpg.DataError, asyncpg.ProgramLimitExceededError) as error:  # its message may hold the value
+        if isinstance(error, _OF_STATEMENTS):
+            raise
         raise BadRecord(f"Postgres cannot keep it: {_NOT_KEPT.get(type(error), type(error).__name__)}") from error
     except Exception as error:
         cure = cure_of(error)

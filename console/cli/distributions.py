@@ -38,6 +38,10 @@ def apply_command(
     force: Annotated[
         bool, typer.Option("--force", help="Of a project's folder: take back what was changed elsewhere.")
     ] = False,
+    digest: Annotated[
+        str | None,
+        typer.Option(metavar="HEX", help="Of a project's folder: that of `tidings plan --json`, no other plan."),
+    ] = None,
     override: Override = False,
 ) -> None:
     """Check distributions, or a project's folder, show what would change, and make it live.
@@ -46,14 +50,14 @@ def apply_command(
     from there from then on.
     """
     asked = Asked(yes, dry_run, as_json)
-    is_of_folder = source is not None or prune or force  # also of one that is empty by now
+    is_of_folder = source is not None or digest is not None or prune or force  # also of one that is empty by now
     if len(files) == 1 and files[0].is_dir() and (is_of_folder or is_project_folder(files[0])):
         if override:
             raise typer.BadParameter("--override is for documents that are not applied as a project's folder; --force")
-        asyncio.run(apply_folder(files[0], asked, FolderAsked(source, prune, force, offline)))
+        asyncio.run(apply_folder(files[0], asked, FolderAsked(source, prune, force, offline, digest)))
         return
     if is_of_folder:
-        raise typer.BadParameter("--source, --prune and --force are of a project's folder, which this is not")
+        raise typer.BadParameter("--source, --prune, --force and --digest are of a project's folder, which this is not")
     asyncio.run(_apply(files, asked, offline=offline, override=override))
 
 

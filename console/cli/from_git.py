@@ -17,7 +17,7 @@ from console.cli.terminal import AsJson, show_json, show_rows, show_text, warn
 from console.control import accounts, git_lock
 from console.control.field_check import Compare, compare_fields
 from console.control.files.git_source import git_source, named_source
-from console.control.from_git.apply import apply, must_not_overwrite
+from console.control.from_git.apply import apply, must_be_as_planned, must_not_overwrite
 from console.control.from_git.folder import PulledFile, read_project_folder, write_live
 from console.control.from_git.live import live
 from console.control.from_git.plan import FolderPlan, plan
@@ -58,6 +58,7 @@ class FolderAsked:
     prune: bool = False
     force: bool = False
     offline: bool = False
+    digest: str | None = None
 
 
 def comparison(opened: Session) -> Compare:
@@ -136,6 +137,7 @@ async def apply_folder(folder: Path, asked: Asked, of_folder: FolderAsked) -> No
     async with session(*(("postgres",) if asked.dry_run else SERVERS)) as opened:
         found = await _planned(opened, folder, of_folder)
         _show_plan(found, as_json=asked.as_json)
+        must_be_as_planned(found, of_folder.digest)
         if not of_folder.force:
             must_not_overwrite(found)
         if asked.dry_run:

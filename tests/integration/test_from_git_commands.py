@@ -80,7 +80,10 @@ def test_a_project_in_git_is_planned_applied_and_pulled(tidings: Run, tmp_path: 
     assert (planned.returncode, "2 to change" in planned.stdout) == (2, True), planned.stderr
     unasked = tidings("apply", "shop")
     assert (unasked.returncode, "use --yes" in unasked.stderr) == (1, True)
-    applied = tidings("apply", "shop", "--yes")
+    other = tidings("apply", "shop", "--yes", "--digest", "0" * 64)
+    assert (other.returncode, "the plan is another than the one that was looked at" in other.stderr) == (1, True)
+    digest = json.loads(tidings("plan", "shop", "--json").stdout)["digest"]
+    applied = tidings("apply", "shop", "--yes", "--digest", digest)
     assert applied.returncode == 0, applied.stderr
     assert tidings("plan", "shop").returncode == 0
     marks = [json.loads(line) for line in tidings("managed", "list", "--json").stdout.splitlines()]
@@ -96,6 +99,10 @@ def test_a_project_in_git_is_planned_applied_and_pulled(tidings: Run, tmp_path: 
     insisted = tidings("apply", "mine.yaml", "--dry-run", "--override")
     assert insisted.returncode == 0 and "winback is managed from Git" in insisted.stderr
     assert "next plan shows this as drift" in insisted.stderr
+    (tmp_path / "tidings.toml").write_text("git_lock = false\n")
+    unlocked = tidings("apply", "mine.yaml", "--dry-run")
+    assert unlocked.returncode == 0 and "next plan shows this as drift" in unlocked.stderr
+    (tmp_path / "tidings.toml").unlink()
     locked = tidings("apply", "mine.yaml", "--yes")
     assert locked.returncode == 1 and "managed from Git (github.com/acme/marketing//shop at" in locked.stderr
     assert tidings("distributions", "pause", "winback").returncode == 0

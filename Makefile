@@ -20,7 +20,7 @@ demo: $(READY) ## run the whole job on a real Kafka and PostgreSQL; KEEP=1 leave
 	$(RUN) -m console demo $(if $(filter-out 0,$(KEEP)),--keep) $(ARGS)
 
 test: $(READY) ## run all tests
-	$(RUN) -m pytest -n 2 --dist worksteal --durations=10
+	$(RUN) -m pytest -n 2 --dist worksteal --durations=10 --ignore=tests/browser
 
 check: $(READY) ## lint, types and import direction
 	$(RUN) -m ruff check .

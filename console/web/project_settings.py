@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
 
@@ -107,13 +107,27 @@ class KeyRow:
     revoked_by: str | None
 
 
+def key_form() -> Mapping[str, str]:
+    """The form to make a key as it is at first."""
+    return {"name": "", "role": "viewer", "kind": "live", "expires": ""}
+
+
+def invitation_form() -> Mapping[str, str]:
+    """The form to invite somebody as it is at first."""
+    return {"email": "", "display_name": "", "role": "viewer"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeysPage(ListPage):
-    """The keys of a project, the newest first."""
+    """The keys of a project, the newest first; `made` is the key itself of one that was made just now."""
 
     template: ClassVar[str] = "keys.html"
     title: str = "Keys of the API"
     rows: Sequence[KeyRow]
+    roles: Sequence[tuple[str, str]]
+    kinds: Sequence[tuple[str, str]]
+    given: Mapping[str, str] = field(default_factory=key_form)
+    made: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +147,15 @@ class UserRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsersPage(ListPage):
-    """The users of a project."""
+    """The users of a project; `link` is that of somebody who was invited just now, and `until` its end."""
 
     template: ClassVar[str] = "users.html"
     title: str = "Users"
     rows: Sequence[UserRow]
+    roles: Sequence[tuple[str, str]]
+    given: Mapping[str, str] = field(default_factory=invitation_form)
+    link: str = ""
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

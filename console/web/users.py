@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from aiohttp import web
 
 from console.control import users
+from console.control.user_links import address_of_link
+from console.control.users import NewUser
 from console.web.lists import Asked, Found, Listing, slice_of
 from console.web.pages import FieldProblem
-from console.web.project_settings import UserRow, UsersPage
+from console.web.project_settings import UserRow, UsersPage, invitation_form
 from console.web.projects import ProjectRoute, ProjectVisit
 from console.web.words import inert
-from schemas.errors import TidingsError, TryLater
+from schemas.access import ACCESS_ROLES
+from schemas.errors import DefinitionInvalid, TidingsError, TryLater
 from store.users import Member, Users
 
 _STEPS = {"disable": users.disable, "enable": users.enable}
@@ -36,6 +42,24 @@ def _row(mine: ProjectVisit, one: Member) -> UserRow:
     )  # fmt: skip
 
 
+async def invite(mine: ProjectVisit) -> web.Response:
+    """Invite somebody, and show the link: in this answer alone. Raises TryLater."""
+    form = await mine.visit.form()
+    given = {name: form.get(name, "").strip() for name in invitation_form()}
+    new = NewUser(mine.project_id, given["email"], given["display_name"], given["role"])
+    try:
+        made = await users.invite(Users(mine.pool), new, mine.visit.random, actor=mine.actor)
+    except DefinitionInvalid as error:
+        problems = [FieldProblem(one.path, f"{_LABELS[one.path]}: {one.message}") for one in error.problems]
+        return await LIST.respond(mine, problems, given=given)
+    except TryLater:
+        raise
+    except TidingsError as error:
+        return await LIST.respond(mine, [FieldProblem("email", inert(error))], given=given)
+    link = address_of_link(mine.wiring.settings.web.url, made.token)
+    return await LIST.respond(mine, link=link, until=made.expires_at)
+
+
 async def change(mine: ProjectVisit) -> web.Response:
     """Keep somebody from signing in, or let them in again. Raises TryLater."""
     form = await mine.visit.form()
@@ -51,7 +75,14 @@ async def change(mine: ProjectVisit) -> web.Response:
     return LIST.back(mine, form)
 
 
+_LABELS: Mapping[str, str] = {"email": "E-mail address", "display_name": "Name", "role": "Role"}
+_MORE: Mapping[str, Any] = {"roles": [(one, one) for one in ACCESS_ROLES]}
 LIST = Listing(
-    path="/users", permission="users:manage", row=UserRow, find=_find, page=UsersPage, unsaid=frozenset({"is_self"}),
+    path="/users", permission="users:manage", row=UserRow, find=_find, page=UsersPage, more=lambda _: _MORE,
+    unsaid=frozenset({"is_self"}),
 )  # fmt: skip
-ROUTES: tuple[ProjectRoute, ...] = (*LIST.routes, ProjectRoute("/users", "users:manage", change, "POST"))
+ROUTES: tuple[ProjectRoute, ...] = (
+    *LIST.routes,
+    ProjectRoute("/users", "users:manage", change, "POST"),
+    ProjectRoute("/users/invite", "users:manage", invite, "POST"),
+)

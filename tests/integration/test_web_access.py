@@ -129,6 +129,45 @@ async def test_keys_are_listed_and_ended_at_once(site: Site) -> None:
     assert (await mine.ask("GET", f"{KEYS}?cursor={write_cursor('x')}")).status == 422
 
 
+async def test_a_key_is_made_and_shown_once(site: Site) -> None:
+    mine = await signed_in(site, "admin")
+    asked = {"name": "ci", "role": "editor", "kind": "test", "expires": "90d"}
+    assert (await mine.ask("POST", KEYS, asked, sec_fetch_site="cross-site")).status == 403
+    page = await mine.ask("POST", KEYS, asked)
+    (made,) = re.findall(r"<code>(tdg_test_\w+)</code>", page.text)
+    assert (page.status, page.headers["cache-control"]) == (200, "no-store")
+    assert made not in (await mine.ask("GET", KEYS)).text
+    assert made not in str(site.logged)
+    (kept,) = await api_keys.listed(ApiKeys(site.pool), "shop")
+    assert (kept.name, kept.role, kept.kind, kept.expires_at is None) == ("ci", "editor", "test", False)
+    again = await mine.ask("POST", KEYS, asked)
+    assert (again.status, "is in use" in again.text) == (422, True)
+    wrong = await mine.ask("POST", KEYS, {"name": "a b", "role": "boss", "kind": "x", "expires": "soon"})
+    fields = re.findall(r'<li><a href="#(\w+)">', wrong.text)
+    assert (wrong.status, sorted(fields)) == (422, ["expires", "kind", "name", "role"])
+    assert len(await api_keys.listed(ApiKeys(site.pool), "shop")) == 1
+    (one,) = await actions(site, "key.created")
+    assert one.startswith("user:")
+
+
+async def test_somebody_is_invited_by_a_link_that_is_shown_once(site: Site) -> None:
+    mine = await signed_in(site, "admin")
+    asked = {"email": "kim@shop.example", "display_name": EVIL, "role": "editor"}
+    assert (await mine.ask("POST", f"{USERS}/invite", asked, sec_fetch_site="cross-site")).status == 403
+    page = await mine.ask("POST", f"{USERS}/invite", asked | {"display_name": "Kim"})
+    assert page.status == 200
+    (link,) = map(html.unescape, re.findall(r'aria-label="The link"><code>([^<]*)</code>', page.text))
+    assert (await site.browser().ask("GET", link)).status == 200
+    listed = await mine.ask("GET", USERS)
+    assert ("kim@shop.example" in listed.text, html.escape(link) in listed.text) == (True, False)
+    assert "has not come yet" in listed.text
+    there = await mine.ask("POST", f"{USERS}/invite", asked | {"email": "admin@shop.example", "display_name": "Jo"})
+    assert (there.status, "is in this project already" in there.text) == (422, True)
+    wrong = await mine.ask("POST", f"{USERS}/invite", {"email": "x", "display_name": "", "role": "boss"})
+    fields = re.findall(r'<li><a href="#(\w+)">', wrong.text)
+    assert (wrong.status, sorted(fields), inert(wrong)) == (422, ["display_name", "email", "role"], True)
+
+
 async def user_id(mine: Browser, email: str) -> str:
     rows = list(csv.DictReader(io.StringIO((await mine.ask("GET", f"{USERS}.csv")).text)))
     return next(row["user_id"] for row in rows if row["email"] == email)

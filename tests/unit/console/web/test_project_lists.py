@@ -150,6 +150,14 @@ USERS = [
 ]
 
 
+ROLES: dict[str, Any] = {"roles": [("viewer", "viewer")], "kinds": [("live", "live")]}
+KEY_FORM = {"name": EVIL, "role": "viewer", "kind": "live", "expires": EVIL}
+INVITED: dict[str, Any] = {
+    "roles": ROLES["roles"], "given": {"email": EVIL, "display_name": EVIL, "role": "viewer"}, "link": EVIL,
+    "until": NOW,
+}  # fmt: skip
+
+
 def template(**changes: Any) -> TemplatePage:
     given: dict[str, Any] = {
         "title": "Template hello", "here": "/p/shop/templates", "name": EVIL, "version": 3, "format": EVIL,
@@ -214,8 +222,10 @@ MADE: tuple[tuple[type[ListPage], dict[str, Any]], ...] = (
     (TemplatesPage, {"here": "/p/shop/templates", "rows": TEMPLATES}),
     (AccountsPage, {"here": "/p/shop/accounts", "rows": ACCOUNTS, "may_write": True}),
     (AccountsPage, {"here": "/p/shop/accounts", "rows": ACCOUNTS, "may_write": False}),
-    (KeysPage, {"here": "/p/shop/keys", "rows": KEYS}),
-    (UsersPage, {"here": "/p/shop/users", "rows": USERS}),
+    (KeysPage, {**ROLES, "here": "/p/shop/keys", "rows": KEYS}),
+    (KeysPage, {**ROLES, "here": "/p/shop/keys", "rows": KEYS, "made": EVIL, "given": KEY_FORM}),
+    (UsersPage, {"roles": ROLES["roles"], "here": "/p/shop/users", "rows": USERS}),
+    (UsersPage, {**INVITED, "here": "/p/shop/users", "rows": USERS}),
     (DeadLettersPage, {"here": "/p/shop/dead-letters", "rows": [LETTER], "newest": 1234}),
     (AuditPage, {"here": "/p/shop/audit", "rows": AUDITED}),
     (SuppressionsPage, SUPPRESSIONS),

@@ -1,7 +1,8 @@
 """`make bench`: ours against others that do the same work, interleaved on the same servers; prints ratios.
 
 Writes `var/bench/report.json`. Absolute figures belong to the machine; the ratios are what to compare. The parts can be
-run alone: `PARTS=core,trivial make bench`; `EVENTS`, `ROUNDS`, `CUSTOMERS`, `DELIVERIES` and `ROWS` change the sizes.
+run alone: `PARTS=core,trivial make bench`; `EVENTS`, `ROUNDS`, `CUSTOMERS`, `DELIVERIES`, `ROWS` and `IMPORTED`
+change the sizes.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ from tests.bench import (
     core,
     emails,
     holds,
+    imports,
     isolation,
     jobs,
     limits,
@@ -550,6 +552,12 @@ def measure_codes(settings: Settings, _servers: Servers) -> Report:
     return codes.measure(settings.postgres.dsn.reveal(), FOLDER / "codes", ROUNDS, say)
 
 
+def measure_imports(settings: Settings, _servers: Servers) -> Report:
+    """A million codes and a million customers over HTTP, into a process that is killed in the middle."""
+    wiring = Wiring(replace(_placed(settings, "imports"), project_id="shop"))
+    return asyncio.run(imports.measure(wiring, FOLDER / "imports", say))
+
+
 def measure_claims(settings: Settings, _servers: Servers) -> Report:
     """Claims beside what waits: with little, with a million for a dead destination, with ten thousand destinations."""
     return asyncio.run(claims.measure(settings.postgres.dsn.reveal(), say))
@@ -645,6 +653,7 @@ PARTS: dict[str, Callable[[Settings, Servers], Report]] = {
     "blast": measure_blast,
     "release": measure_release,
     "codes": measure_codes,
+    "imports": measure_imports,
     "recorder": measure_recorder,
     "publishing": measure_publishing,
     "why": measure_why,

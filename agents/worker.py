@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -18,6 +17,7 @@ import asyncpg
 import structlog
 import uvloop
 
+from agents import interpreter
 from agents.accounts import LiveAccounts, account_keys
 from agents.aside import aside
 from agents.audit_mirror import AuditMirror
@@ -72,8 +72,6 @@ from store.watching import DecisionHours
 
 log = structlog.get_logger()
 
-_COLLECTED_AFTER = 10_000
-"""Containers more than before, until the youngest are looked through."""
 DRAIN_SECONDS = 8.0
 """For so long a worker that is told to stop finishes what is under way: within the usual 10 s of orchestrators."""
 
@@ -116,22 +114,12 @@ async def _run(settings: Settings, options: WorkerOptions) -> int:
             log.info("stopped")
             return 0
         process, provision = starting.result()
-        _collect_seldom()
+        interpreter.settle()
         looking = asyncio.ensure_future(ClusterWatch(provision, process.app.begin_anew).follow())
         stack.callback(looking.cancel)
         watch = ProgressWatch(process.app, metrics, process.loops)
         status.follow(watch)
         return await _until_stopped(process, watch, stopped)
-
-
-def _collect_seldom() -> None:
-    """Leave what the process consists of out of each look for cycles, and look for them less often.
-
-    What a message causes is in no cycle, unless it fails: the looks took a fifteenth of the CPU and found nothing.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_COLLECTED_AFTER, 20, 20)
 
 
 def _stopped() -> asyncio.Event:

@@ -23,6 +23,7 @@ import msgspec
 import psutil
 import uvloop
 
+from agents import interpreter
 from agents.broker.records import Output
 from agents.roles.matcher.matcher import build_matcher
 from agents.telemetry.logs import configure_logs
@@ -201,6 +202,7 @@ async def matcher(wiring: Wiring, count: int) -> Run:
     await rules.start()
     await rules.complete.wait()
     app.finalize()
+    interpreter.settle()
     asked = time.time()
     await app.start()
     while not app.consumer.progress.busy() and not done.is_set():

@@ -31,17 +31,21 @@ ON_A_PAGE = 50
 MOST_IN_A_FILE = 10_000
 _AT_ONCE = 500
 _LONGEST = 256
-_OTHER_ADDRESS = "this page's address was changed: begin with the first page"
+OTHER_ADDRESS = "this page's address was changed: begin with the first page"
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A parameter of a list. Of `choices`, values with their words, it has to be one, or none: `nothing` in words."""
+    """A parameter of a list. Of `choices`, values with their words, it has to be one, or none: `nothing` in words.
+
+    `hint`: an example of what may be written.
+    """
 
     name: str
     label: str
     choices: Mapping[Any, str] = field(default_factory=dict)
     nothing: str = "any"
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ class Asked:
         """The text behind which it begins; empty for the first page. Raises BadQuestion."""
         behind = self.place(str) or ""
         if "\0" in behind:
-            raise BadQuestion(_OTHER_ADDRESS, "cursor")
+            raise BadQuestion(OTHER_ADDRESS, "cursor")
         return behind
 
     def place(self, kind: type[T]) -> T | None:
@@ -76,15 +80,16 @@ class Asked:
         try:
             return parse_cursor(self.cursor, kind)
         except ValueError:
-            raise BadQuestion(_OTHER_ADDRESS, "cursor") from None
+            raise BadQuestion(OTHER_ADDRESS, "cursor") from None
 
 
 @dataclass(frozen=True, slots=True)
 class Found(Generic[Row]):
-    """A page of rows, and the cursor of the next one."""
+    """A page of rows, the cursor of the next one, and what the page says `more` of these rows."""
 
     rows: Sequence[Row] = ()
     following: str | None = None
+    more: Mapping[str, Any] = field(default_factory=dict)
 
 
 def page_of(rows: Sequence[T], limit: int, key: Callable[[T], Any]) -> tuple[Sequence[T], str | None]:
@@ -152,7 +157,7 @@ class Listing(Generic[Row]):
         if not wrong:
             found, wrong = await self._found(asked)
         around = self._around(asked, found, [*wrong, *problems])
-        page = self.page(rows=found.rows, **around, **self.more(mine), **more, **mine.frame)
+        page = self.page(rows=found.rows, **around, **found.more, **self.more(mine), **more, **mine.frame)
         return respond(page, 422 if page.problems else 200)
 
     def back(self, mine: ProjectVisit, form: Mapping[str, str], **said: str) -> web.Response:
@@ -182,7 +187,7 @@ class Listing(Generic[Row]):
             here=path,
             problems=problems,
             filters=[
-                Filter(one.name, one.label, given[one.name], list(one.choices.items()), one.nothing)
+                Filter(one.name, one.label, given[one.name], list(one.choices.items()), one.nothing, one.hint)
                 for one in self.fields
             ],
             is_filtered=any(given.values()),

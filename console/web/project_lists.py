@@ -14,7 +14,7 @@ from console.web.project_pages import ProjectPage
 class Filter:
     """A field of a list's form and what stands in it; without `choices` any text may be written.
 
-    `nothing` are the words for none of the choices.
+    `nothing` are the words for none of the choices, `hint` is an example of what may be written.
     """
 
     name: str
@@ -22,6 +22,7 @@ class Filter:
     value: str
     choices: Sequence[tuple[str, str]] = ()
     nothing: str = "any"
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,59 @@ class ListPage(ProjectPage):
     next: str | None
     table_json: str
     table_csv: str
+
+
+@dataclass(frozen=True, slots=True)
+class DistributionRow:
+    """A distribution in the list; its numbers are those of the last 24 hours."""
+
+    id: str
+    name: str
+    status: str
+    trigger: str
+    channels: Sequence[str]
+    sent: int
+    held: int
+    skipped: int
+    failed: int
+    changed_at: datetime
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DistributionsPage(ListPage):
+    """The distributions of a project; `missing` says what is not counted yet."""
+
+    template: ClassVar[str] = "distributions.html"
+    title: str = "Distributions"
+    rows: Sequence[DistributionRow]
+    missing: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRow:
+    """A message in a list, or one that did not come about: then it has neither an id nor an address."""
+
+    at: datetime
+    word: str
+    text: str
+    distribution: str
+    distribution_path: str
+    customer: str
+    customer_path: str
+    delivery: str | None
+    path: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessagesPage(ListPage):
+    """Messages of a project, or decisions; `caption` says which, `missing` what is not recorded yet."""
+
+    template: ClassVar[str] = "messages.html"
+    title: str = "Messages"
+    rows: Sequence[MessageRow]
+    caption: str = ""
+    missing: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,40 +54,6 @@ class ProjectMessagePage(ProjectPage):
 
 
 @dataclass(frozen=True, slots=True)
-class DistributionRow:
-    """A distribution in the list; its numbers are those of the last 24 hours."""
-
-    id: str
-    name: str
-    status: str
-    trigger: str
-    channels: Sequence[str]
-    sent: int
-    held: int
-    skipped: int
-    failed: int
-    changed_at: datetime
-    path: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DistributionsPage(ProjectPage):
-    """The distributions of a project; `next` is the address of the next page, `missing` what is not counted yet."""
-
-    template: ClassVar[str] = "distributions.html"
-    title: str = "Distributions"
-    rows: Sequence[DistributionRow]
-    text: str
-    status: str
-    statuses: Sequence[str]
-    is_first: bool
-    next: str | None
-    table_json: str
-    table_csv: str
-    missing: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class LetterStep:
     """Something that happened, in one word and in a sentence; `delivery` is the message that it is about.
 
@@ -272,44 +238,6 @@ class DistributionPage(ProjectPage):
 
 
 @dataclass(frozen=True, slots=True)
-class MessageRow:
-    """A message in a list, or one that did not come about: then it has neither an id nor an address."""
-
-    at: datetime
-    word: str
-    text: str
-    distribution: str
-    distribution_path: str
-    customer: str
-    customer_path: str
-    delivery: str | None
-    path: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MessagesPage(ProjectPage):
-    """Messages of a project; `next` is the address of the next page."""
-
-    template: ClassVar[str] = "messages.html"
-    title: str = "Messages"
-    rows: Sequence[MessageRow]
-    distribution: str
-    outcome: str
-    reason: str
-    since: str
-    until: str
-    outcomes: Sequence[tuple[str, str]]
-    reasons: Sequence[tuple[str, str]]
-    caption: str
-    is_first: bool
-    next: str | None
-    first: str
-    table_json: str
-    table_csv: str
-    missing: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class ChainLink:
     """One of the ids that lead from an event to its message at a provider; without `id` it is not known."""
 
@@ -359,5 +287,5 @@ class SentMessagePage(ProjectPage):
 
 
 PROJECT_PAGES: tuple[type[ProjectPage], ...] = (
-    ProjectMessagePage, DistributionsPage, DistributionPage, CustomersPage, CustomerPage, MessagesPage, SentMessagePage,
+    ProjectMessagePage, DistributionPage, CustomersPage, CustomerPage, SentMessagePage,
 )  # fmt: skip

@@ -21,8 +21,12 @@ from console.web.project_lists import (
     AuditedRow,
     AuditPage,
     Covering,
+    DistributionRow,
+    DistributionsPage,
     Filter,
     ListPage,
+    MessageRow,
+    MessagesPage,
     SuppressedRow,
     SuppressionsPage,
 )
@@ -103,7 +107,14 @@ IMPORTS = [
               EVIL, EVIL, NOW, NOW, False),
 ]  # fmt: skip
 
-
+DISTRIBUTIONS = [
+    DistributionRow(EVIL, EVIL, "LIVE", EVIL, ["email"], 1234, 1, 2, 3, NOW, "/p/shop/distributions/x"),
+    DistributionRow(EVIL, EVIL, "DRAFT", EVIL, [], 0, 0, 0, 0, NOW, "/p/shop/distributions/x"),
+]
+MESSAGES = [
+    MessageRow(NOW, "sent", EVIL, EVIL, "/p/shop/distributions/x", EVIL, "/p/shop/customers?id=x", EVIL, "/x"),
+    MessageRow(NOW, "skipped", EVIL, EVIL, "/p/shop/distributions/x", EVIL, "/p/shop/customers?id=x", None, None),
+]
 SEGMENTS = [
     SegmentRow(EVIL, EVIL, "live", 3, 1234, 5, 100, False, NOW, "/p/shop/segments/x", "/p/shop/members?segment=x"),
     SegmentRow(EVIL, EVIL, "static", 3, 1, 0, 0, True, NOW, "/p/shop/segments/x", "/p/shop/members?segment=x"),
@@ -227,6 +238,8 @@ MADE: tuple[tuple[type[ListPage], dict[str, Any]], ...] = (
     (UsersPage, {"roles": ROLES["roles"], "here": "/p/shop/users", "rows": USERS}),
     (UsersPage, {**INVITED, "here": "/p/shop/users", "rows": USERS}),
     (DeadLettersPage, {"here": "/p/shop/dead-letters", "rows": [LETTER], "newest": 1234}),
+    (DistributionsPage, {"here": "/p/shop/distributions", "rows": DISTRIBUTIONS, "missing": EVIL}),
+    (MessagesPage, {"here": "/p/shop/messages", "rows": MESSAGES, "missing": EVIL, "caption": "Messages"}),
     (AuditPage, {"here": "/p/shop/audit", "rows": AUDITED}),
     (SuppressionsPage, SUPPRESSIONS),
     (SuppressionsPage, {**SUPPRESSIONS, "may_write": False, "note": "", "covering": Covering(EVIL, [], False, [])}),
@@ -275,3 +288,8 @@ def test_a_list_without_rows_says_why(kind: type[ListPage], full: dict[str, Any]
     )
     assert ("Nothing fits" in filtered, "Nothing fits" in new) == (True, False)
     assert "tidings " in new, "the command that makes the first one"
+
+
+def test_an_empty_list_says_the_command_that_makes_the_first_one() -> None:
+    page = DistributionsPage(here="/p/shop/distributions", **around(**EMPTY))
+    assert "tidings apply distributions/ --project" in (respond(page).text or "")

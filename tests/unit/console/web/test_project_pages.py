@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import re
 from collections import Counter
-from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from typing import Any
@@ -21,13 +20,9 @@ from console.web.project_pages import (
     CustomerPage,
     CustomersPage,
     DistributionPage,
-    DistributionRow,
-    DistributionsPage,
     FoundRow,
     Letter,
     LetterStep,
-    MessageRow,
-    MessagesPage,
     ProjectMessagePage,
     ProjectPage,
     SentMessagePage,
@@ -72,23 +67,6 @@ def frame() -> Any:
     return {"who": EVIL, "project": EVIL, "projects": [EVIL], "navigation": navigation, "now": NOW, "zone": UTC}
 
 
-def row(**changes: Any) -> DistributionRow:
-    given: dict[str, Any] = {
-        "id": EVIL, "name": EVIL, "status": "LIVE", "trigger": EVIL, "channels": ["email"], "sent": 1234, "held": 1,
-        "skipped": 2, "failed": 3, "changed_at": NOW, "path": "/p/shop/distributions/x",
-    }  # fmt: skip
-    return DistributionRow(**(given | changes))
-
-
-def listed(**changes: Any) -> DistributionsPage:
-    given: dict[str, Any] = {
-        "here": "/p/shop/distributions", "rows": [row()], "text": EVIL, "status": "LIVE", "statuses": ["LIVE", "DRAFT"],
-        "is_first": False, "next": "/p/shop/distributions?cursor=x", "table_json": "/j", "table_csv": "/c",
-        "missing": EVIL, **frame(),
-    }  # fmt: skip
-    return DistributionsPage(**(given | changes))
-
-
 CHECKS = [Check(test=EVIL, passed=passed, seen=EVIL) for passed in (True, False, None)]
 LETTERS = [
     Letter(NOW, EVIL, EVIL, EVIL, "/p/shop/distributions/x", 3, CHECKS,
@@ -130,18 +108,6 @@ def one_distribution(**changes: Any) -> DistributionPage:
     return DistributionPage(**(given | changes))
 
 
-def messages(**changes: Any) -> MessagesPage:
-    row = MessageRow(NOW, "sent", EVIL, EVIL, "/p/shop/distributions/x", EVIL, "/p/shop/customers?id=x", EVIL, "/x")
-    made: dict[str, Any] = {
-        "here": "/p/shop/messages", "rows": [row, replace(row, delivery=None, path=None)], "distribution": EVIL,
-        "outcome": "sent", "reason": "capped", "since": EVIL, "until": EVIL, "outcomes": [("sent", "sent")],
-        "reasons": [("capped", "too many")], "caption": "Messages", "is_first": False, "next": "/n",
-        "first": "/f", "table_json": "/j", "table_csv": "/c",
-        "missing": EVIL, **frame(),
-    }  # fmt: skip
-    return MessagesPage(**(made | changes))
-
-
 def one_message(**changes: Any) -> SentMessagePage:
     chain = [ChainLink("Event", EVIL, EVIL), ChainLink("Customer", EVIL, "", "/c"), ChainLink("Decision", None, "")]
     made: dict[str, Any] = {
@@ -154,9 +120,6 @@ def one_message(**changes: Any) -> SentMessagePage:
 
 EXAMPLES: tuple[ProjectPage, ...] = (
     ProjectMessagePage(title="Nothing", text=EVIL, **frame()),
-    listed(),
-    listed(rows=[], text="", status="", is_first=True, missing=None, next=None),
-    listed(rows=[], missing=None, next=None),
     FULL,
     CustomersPage(title="Customers", here="/p/shop/customers", **frame()),
     CustomersPage(title="Customers", here="/p/shop/customers", sought=EVIL, found=[], **frame()),
@@ -170,15 +133,10 @@ EXAMPLES: tuple[ProjectPage, ...] = (
         **frame(),
     ),
     CustomerPage(title="Customer c1", here="/p/shop/customers", customer="c1", **frame()),
-    listed(rows=[], missing=None, next=None, problems=[FieldProblem("q", "Text: is wrong")]),
     one_distribution(),
     one_distribution(names_id=True, change=ShownChange(3, 2, [], None), problems=[FieldProblem("since", EVIL)]),
     one_distribution(reasons=[], older=None, missing=None, change=ShownChange(1, None, [], ())),
     one_distribution(change=ShownChange(2, 1, [], ())),
-    messages(),
-    messages(rows=[], missing=None, next=None),
-    messages(rows=[], missing=None, problems=[FieldProblem("since", EVIL)]),
-    messages(rows=[], distribution="", outcome="", reason="", since="", until="", is_first=True),
     one_message(),
     one_message(attempts=[], letters=[], sentences=[], text="", content=None, content_note=EVIL, missing=None),
     one_message(content=ShownContent(None, None, [], None)),
@@ -220,13 +178,6 @@ def hold(page: ProjectPage) -> None:
         assert '<th scope="row">' in table
     for target in re.findall(r'href="#([^"]+)"', text):
         assert target in ids
-
-
-def test_an_empty_list_says_the_command_that_makes_the_first_one() -> None:
-    new = respond(EXAMPLES[2]).text or ""
-    assert "tidings apply distributions/ --project" in new
-    filtered = respond(EXAMPLES[3]).text or ""
-    assert ("No distribution fits" in filtered, "tidings apply" in filtered) == (True, False)
 
 
 def test_each_reason_has_a_sentence_of_its_own() -> None:

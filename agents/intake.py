@@ -56,6 +56,8 @@ class Intake(Generic[T]):
     record alone, any other ends the process. `work` does all that a chunk causes and says how many of what the log
     calls `counted` that was; where it raises BadRecord it has changed nothing, and the record to blame is looked for.
     After each `slice_size` records that are read, where it is given, others have a turn: their answers may be there.
+    Where it `reads_ahead`, the next chunk is read while one is worked on, never more: of the same partition or another
+    one, of this batch or the next. Work is done in the order of reading, and nothing after work that failed.
     """
 
     def __init__(
@@ -69,16 +71,18 @@ class Intake(Generic[T]):
         size: int,
         counted: str,
         slice_size: int | None = None,
+        reads_ahead: bool = False,
     ) -> None:
         self._read, self._work = read, work
         self._dead_letters, self._log, self._clock = dead_letters, BatchLog(metrics), clock
-        self._size, self._counted, self._slice = size, counted, slice_size
+        self._size, self._counted, self._slice, self._reads_ahead = size, counted, slice_size, reads_ahead
         self._turn = asyncio.Lock()
         """Of the work: what was read aside does not meddle with what goes on meanwhile."""
+        self._failure: BaseException | None = None
 
     async def take(self, batch: Batch, begin: int = 0, *, is_aside: bool = False) -> None:
         """Bring a batch in, chunk after chunk. Where something is away, the rest is left to be done aside."""
-        began, count = time.perf_counter(), 0
+        began, count, under_way = time.perf_counter(), 0, list[asyncio.Task[int]]()
         for start in range(begin, len(batch.records), self._size):
             records = batch.records[start : start + self._size]
             try:
@@ -90,8 +94,36 @@ class Intake(Generic[T]):
                 self._dead_letters.put(batch, record, error, self._clock())
             await batch.wait_for_capacity()
             await asyncio.sleep(0)  # a chunk of dead letters causes no work that would let others have their turn
-            async with self._turn:
-                count += await self._work_on(Chunk(batch, records, read))
+            taken = Chunk(batch, records, read)
+            if self._reads_ahead:
+                under_way.append(await self._begin(taken))
+            else:
+                async with self._turn:
+                    count += await self._work_on(taken)
+        if under_way and batch.rest is None:
+            batch.ending = partial(self._end, batch, began, under_way)
+        else:  # what is left comes after what is under way, which has to be known to be done
+            self._ended(batch, began, count + sum([await one for one in under_way]))
+
+    async def _begin(self, taken: Chunk[T]) -> asyncio.Task[int]:
+        """Begin the work on a chunk, once that on the one before is done. Raises the error that it ended with."""
+        await self._turn.acquire()
+        if self._failure is not None:
+            self._turn.release()
+            raise self._failure
+        work = asyncio.create_task(self._work_on(taken))
+        work.add_done_callback(self._let_next)
+        return work
+
+    def _let_next(self, work: asyncio.Task[int]) -> None:
+        """Give the turn to the next. After work that failed or was cancelled nothing is done: a hole would be left."""
+        self._failure = asyncio.CancelledError() if work.cancelled() else work.exception()
+        self._turn.release()
+
+    async def _end(self, batch: Batch, began: float, under_way: list[asyncio.Task[int]]) -> None:
+        self._ended(batch, began, sum([await one for one in under_way]))
+
+    def _ended(self, batch: Batch, began: float, count: int) -> None:
         self._log.ended(batch, time.perf_counter() - began, **{self._counted: count})
 
     async def _work_on(self, taken: Chunk[T]) -> int:

@@ -37,7 +37,7 @@ _CHUNK_SIZE = 5000
 """Records of one transaction: as many as a fetch brings. The more they are, the fewer times a count is written."""
 _LARGE_FETCHES: dict[str, Any] = {"broker_max_poll_records": _CHUNK_SIZE, "consumer_max_fetch_size": 4 * 2**20}
 _IN_FLIGHT = Limit(batches=2, records=1000, most=32, waiting=2)
-"""Of a partition: one that is being written and one to go on with, as large as they are."""
+"""Of a partition: one that is being written and one that is read meanwhile, as large as they are."""
 _SLICE_SIZE = 50
 """Records that are read before what Postgres answered about others is looked at: it is to have something to do."""
 _TIDY_SECONDS = 30.0
@@ -71,6 +71,7 @@ class Recorder:
             size=_CHUNK_SIZE,
             counted="recorded",
             slice_size=_SLICE_SIZE,
+            reads_ahead=True,
         )
         decision = decision_reader(wiring.codec(DECISIONS))
         status = status_reader(wiring.codec(DELIVERY_STATUS))

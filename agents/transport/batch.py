@@ -47,15 +47,16 @@ class Batch:
     """Complete when the agent has closed it and the broker has acknowledged every output.
 
     `written` holds, by changelog topic, the offset of the batch's last acknowledged record there. `rest` is what is
-    still to be done where something is away that its records need: the others go on before it. `begun` is false while
-    it waits behind other batches, `slices` how often it has let others go on since.
+    still to be done where something is away that its records need: the others go on before it. `ending` is what goes on
+    by itself before the batch is closed, while the next one is begun. `begun` is false while it waits behind other
+    batches, `slices` how often it has let others go on since.
 
     A batch of the past emits and writes nothing: its records are read again, and its rows may be somebody else's.
     """
 
     __slots__ = (
-        "acked", "begun", "closed", "complete", "epoch", "message", "next_offset", "owner", "producer", "records",
-        "rest", "sent", "slices", "tp", "written",
+        "acked", "begun", "closed", "complete", "ending", "epoch", "message", "next_offset", "owner", "producer",
+        "records", "rest", "sent", "slices", "tp", "written",
     )  # fmt: skip
 
     def __init__(self, tp: TP, records: list[Incoming], *, owner: BatchOwner, producer: Producer, epoch: int) -> None:
@@ -70,6 +71,7 @@ class Batch:
         self.slices = 0
         self.message: Any = None
         self.rest: Callable[[], Awaitable[None]] | None = None
+        self.ending: Callable[[], Awaitable[None]] | None = None
         self.written: dict[str, int] = {}
 
     @property

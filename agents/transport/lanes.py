@@ -20,24 +20,31 @@ class Lanes:
 
     What is left is done aside, and what comes of that partition meanwhile after it. How much that may be is limited by
     what may be in flight of a partition. An error of it ends the process as any other.
+
+    One whose `ending` goes on keeps nobody waiting, not even its own partition: whoever gave it sees to the order.
     """
 
     def __init__(self, work: BatchWork) -> None:
         self._work = work
         self._aside: dict[TP, asyncio.Task[None]] = {}
+        self._ending: set[asyncio.Task[None]] = set()
 
     async def take(self, batch: Batch) -> None:
-        """Do the work on a batch and close it, or leave it to be done aside."""
+        """Do the work on a batch and close it, or leave it to be done aside, or to end by itself."""
         batch.begun = True
         before = self._aside.get(batch.tp)
         if before is not None and not before.done():
             self._put_aside(batch, partial(self._work, batch), before)
             return
         await self._work(batch)
-        if batch.rest is None:
+        if batch.rest is not None:
+            self._put_aside(batch, batch.take_rest(), None)
+        elif batch.ending is None:
             batch.close()
         else:
-            self._put_aside(batch, batch.take_rest(), None)
+            ending = asyncio.create_task(self._end(batch))
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
 
     def _put_aside(self, batch: Batch, work: Callable[[], Awaitable[None]], before: asyncio.Task[None] | None) -> None:
         self._aside[batch.tp] = asyncio.create_task(self._go_on(batch, work, before))
@@ -51,6 +58,16 @@ class Lanes:
             await work()
             while batch.rest is not None:
                 await batch.take_rest()()
+        except Exception as error:
+            batch.owner.delivery_failed(error)
+            return
+        await self._end(batch)
+
+    async def _end(self, batch: Batch) -> None:
+        """Close a batch once what goes on of it has ended."""
+        try:
+            if batch.ending is not None:
+                await batch.ending()
         except Exception as error:
             batch.owner.delivery_failed(error)
             return

@@ -22,6 +22,7 @@ from agents.broker.records import Output
 from agents.broker.topics import Provision
 from agents.roles.recorder import build_recorder
 from agents.telemetry.metrics import Metrics
+from agents.transport.app import BatchApp
 from agents.wiring import Wiring
 from schemas.delivery import DistributionRef, EventRef
 from schemas.errors import TryLater
@@ -36,13 +37,13 @@ ENDLESS = "".join(random.Random(7).choices(string.ascii_letters, k=9000))
 
 
 @asynccontextmanager
-async def recording(wiring: Wiring, pool: asyncpg.Pool, folder: Path) -> AsyncIterator[None]:
+async def recording(wiring: Wiring, pool: asyncpg.Pool, folder: Path, **settings: Any) -> AsyncIterator[BatchApp]:
     """A recorder at work."""
-    app, _ = build_recorder(wiring, Recorded(pool, KEEP), Metrics(), datadir=str(folder))
+    app, _ = build_recorder(wiring, Recorded(pool, KEEP), Metrics(), datadir=str(folder), **settings)
     app.finalize()
     starting = asyncio.ensure_future(app.start())
     try:
-        yield
+        yield app
     finally:
         await starting
         assert await app.stop_within(30)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -85,24 +86,39 @@ async def draft(
     actor: str,
     now: datetime,
     dry_run: bool = False,
+    once: str | None = None,
 ) -> SendRow:
     """Draw up a send, with its customers counted so far; nothing goes out before it is confirmed.
 
+    What the same actor asks for with the same `once` is one send, however often it is asked for.
     Raises NotFound, NotPossible, DefinitionInvalid, SegmentConflict, TryLater.
     """
     _check_manual(await find_distribution(pool, project.project_id, distribution))
     _check_time(when, now)
-    send_id = f"send_{secrets.token_hex(12)}"
+    send_id = f"send_{_token(project.project_id, actor, once)}"
+    if once is not None and (made := await Sends(pool).find(project.project_id, send_id)) is not None:
+        return made
     audience, segment = await audience_of(pool, project, to, send_id, now)
-    async with Sends(pool).change(dry_run=dry_run) as change:
-        if segment is not None:
-            await change.add_segment(segment, actor)
-        await change.add(project.project_id, send_id, distribution, to=audience, when=when, hold=hold, actor=actor)
-        if isinstance(to, ToCustomers):
-            await add_customers(change, project.project_id, send_id, to)
-        send = await _found(change, pool, project.project_id, send_id)
-        await change.note(send, "draft", actor)
-        return replace(send, audience=await change.count(send))
+    try:
+        async with Sends(pool).change(dry_run=dry_run) as change:
+            if segment is not None:
+                await change.add_segment(segment, actor)
+            await change.add(project.project_id, send_id, distribution, to=audience, when=when, hold=hold, actor=actor)
+            if isinstance(to, ToCustomers):
+                await add_customers(change, project.project_id, send_id, to)
+            send = await _found(change, pool, project.project_id, send_id)
+            await change.note(send, "draft", actor)
+            return replace(send, audience=await change.count(send))
+    except asyncpg.UniqueViolationError:
+        if once is None:
+            raise
+        return await find(pool, project.project_id, send_id)  # the other of two that were asked for at the same moment
+
+
+def _token(project_id: str, actor: str, once: str | None) -> str:
+    if once is None:
+        return secrets.token_hex(12)
+    return hashlib.sha256("\0".join((project_id, actor, once)).encode()).hexdigest()[:24]
 
 
 def _check_manual(rule: Distribution) -> None:
@@ -169,16 +185,24 @@ async def counted(pool: asyncpg.Pool, project_id: str, send_id: str) -> Counted:
 
 
 async def confirm(
-    pool: asyncpg.Pool, project: ProjectContext, send_id: str, *, actor: str, dry_run: bool = False
+    pool: asyncpg.Pool,
+    project: ProjectContext,
+    send_id: str,
+    *,
+    actor: str,
+    dry_run: bool = False,
+    seen: int | None = None,
 ) -> SendRow:
     """Have a draft sent after its hold, which begins now or once its segment is complete.
+
+    With `seen` it is that revision of it, or nothing is done.
 
     Raises NotFound, NotPossible, ApprovalNeeded, TryLater.
     """
     project_id = project.project_id
     _check_manual(await find_distribution(pool, project_id, (await find(pool, project_id, send_id)).distribution_id))
     async with Sends(pool).change(dry_run=dry_run) as change:
-        send = await _in_status(change, pool, project_id, send_id, ("DRAFT",), "confirmed")
+        send = await _in_status(change, pool, project_id, send_id, ("DRAFT",), "confirmed", seen)
         await approvals.require(change, send, project)
         send = await change.confirm(send, project.approve_above)
         if not send.audience and send.starts_at is not None:
@@ -187,10 +211,10 @@ async def confirm(
     return send
 
 
-async def discard(pool: asyncpg.Pool, project_id: str, send_id: str, *, actor: str) -> None:
-    """Forget a draft. Raises NotFound, NotPossible, TryLater."""
+async def discard(pool: asyncpg.Pool, project_id: str, send_id: str, *, actor: str, seen: int | None = None) -> None:
+    """Forget a draft; with `seen` that revision of it. Raises NotFound, NotPossible, TryLater."""
     async with Sends(pool).change() as change:
-        await change.discard(await _in_status(change, pool, project_id, send_id, ("DRAFT",), "discarded"), actor)
+        await change.discard(await _in_status(change, pool, project_id, send_id, ("DRAFT",), "discarded", seen), actor)
 
 
 async def edit(
@@ -205,11 +229,13 @@ async def edit(
     actor: str,
     now: datetime,
     dry_run: bool = False,
+    seen: int | None = None,
 ) -> SendRow:
     """Give a send that has not begun other recipients, another moment or hold; its clock goes on unless it `restarts`.
 
     With other recipients it is a draft again: it has to be confirmed for them, and its hold begins then. Edits of the
-    distribution apply by themselves: a send begins with the version of then.
+    distribution apply by themselves: a send begins with the version of then. With `seen` it is that revision of the
+    send, or nothing is done.
     Raises NotFound, NotPossible, DefinitionInvalid, SegmentConflict, TryLater.
     """
     if when is not None:
@@ -217,7 +243,9 @@ async def edit(
     own = f"{send_id}_{secrets.token_hex(4)}"  # the segment that it has now stands in the way until it is ended
     audience = None if to is None else await audience_of(pool, project, to, own, now)
     async with Sends(pool).change(dry_run=dry_run) as change:
-        send = await _in_status(change, pool, project.project_id, send_id, ("DRAFT", "TO SEND", "PAUSED"), "edited")
+        send = await _in_status(
+            change, pool, project.project_id, send_id, ("DRAFT", "TO SEND", "PAUSED"), "edited", seen
+        )
         _check_editable(send)
         after = await change.edit(
             send, send.when if when is None else when, send.hold if hold is None else hold, restarts=restarts
@@ -302,8 +330,11 @@ async def _in_status(
     send_id: str,
     statuses: Sequence[SendStatus],
     done: str,
+    seen: int | None = None,
 ) -> SendRow:
     send = await _found(change, pool, project_id, send_id)
+    if seen is not None and seen != send.revision:
+        raise NotPossible(f"{send_id} was edited since you looked at it: look again, nothing was done")
     if send.status not in statuses:
         raise NotPossible(f"{send_id} is {send.status} and cannot be {done}; that can be one which is {_any(statuses)}")
     return send

@@ -15,6 +15,7 @@ from schemas.decision import Check
 NAVIGATION: tuple[tuple[str, str, Permission], ...] = (
     ("/distributions", "Distributions", "distributions:read"),
     ("/messages", "Messages", "deliveries:read"),
+    ("/sends", "Sends", "sends:read"),
     ("/customers", "Customers", "customers:read"),
     ("/segments", "Segments", "segments:read"),
     ("/campaigns", "Campaigns", "campaigns:read"),

@@ -16,6 +16,8 @@ from console.web import (
     messages,
     operations,
     segments,
+    send,
+    sends,
     settings,
     suppressions,
     templates,
@@ -24,7 +26,8 @@ from console.web import (
 from console.web.projects import ProjectRoute
 
 PROJECT_ROUTES: tuple[ProjectRoute, ...] = (
-    *distributions.ROUTES, *distribution.ROUTES, *messages.ROUTES, *message.ROUTES, *customers.ROUTES,
+    *distributions.ROUTES, *distribution.ROUTES, *messages.ROUTES, *message.ROUTES, *sends.ROUTES, *send.ROUTES,
+    *customers.ROUTES,
     *segments.ROUTES, *campaigns.ROUTES, *imports.ROUTES, *templates.ROUTES, *suppressions.ROUTES, *operations.ROUTES,
-    *dead_letters.ROUTES,    *accounts.ROUTES, *users.ROUTES, *keys.ROUTES, *settings.ROUTES, *audit.ROUTES,
+    *dead_letters.ROUTES, *accounts.ROUTES, *users.ROUTES, *keys.ROUTES, *settings.ROUTES, *audit.ROUTES,
 )  # fmt: skip

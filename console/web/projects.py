@@ -156,6 +156,11 @@ def template_path(project_id: str, template: str) -> str:
     return _named_path(project_id, "template", template)
 
 
+def send_path(project_id: str, send: str) -> str:
+    """The address of a send's page."""
+    return f"{base_of(project_id)}/sends/{quote(send, safe='')}"
+
+
 def _named_path(project_id: str, noun: str, name: str) -> str:
     """The address of a thing by its name. Browsers take away a part of a path that is of dots."""
     if name.strip("."):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
 import asyncpg
@@ -19,8 +19,17 @@ from store.sessions import Comer, SignedIn
 
 MOST_BYTES = 16 * 1024
 BODY_SECONDS = 10.0
+UPLOAD_SECONDS = 25.0
 _MOST_FIELDS = 20
-_FORM = "application/x-www-form-urlencoded"
+_FORM, _PARTS = "application/x-www-form-urlencoded", "multipart/form-data"
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """The fields of a form, and the files that came with it."""
+
+    fields: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +53,22 @@ class Visit:
             raise LookupError("nobody is signed in")
         return self.who
 
-    async def form(self) -> Mapping[str, str]:
-        """The fields of a form, as far as there are any; of one that is given twice the last."""
-        if self.request.content_type != _FORM:
-            return {}
+    async def form(self, most: int = MOST_BYTES, fields: int = _MOST_FIELDS) -> Mapping[str, str]:
+        """The fields of a form of at most so many bytes; of one that is given twice the last."""
+        return (await self.posted(most, fields, is_with_files=False)).fields
+
+    async def posted(self, most: int, fields: int = _MOST_FIELDS, *, is_with_files: bool = True) -> Posted:
+        """The fields of a form and its files: nothing where it is not one, or cannot be read."""
+        kind, sized = self.request.content_type, self.request.clone(client_max_size=most, client_max_fields=fields)
         try:
-            async with asyncio.timeout(BODY_SECONDS):
-                raw = await self.request.read()
+            async with asyncio.timeout(UPLOAD_SECONDS if most > MOST_BYTES else BODY_SECONDS):
+                if kind == _PARTS and is_with_files:
+                    return await _in_parts(sized)
+                raw = await sized.read() if kind == _FORM else b""
             text = raw.decode("ascii")
-            return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="replace"))
+            return Posted(dict(parse_qsl(text, keep_blank_values=True, max_num_fields=fields, errors="replace")))
         except (TimeoutError, ValueError):
-            return {}
+            return Posted()
 
     @property
     def provider(self) -> str:
@@ -69,3 +83,15 @@ class Visit:
         response = see(next_page)
         self.cookie.keep(response, token)
         return response
+
+
+async def _in_parts(request: web.Request) -> Posted:
+    """A form with files. Raises ValueError."""
+    fields, files = dict[str, str](), dict[str, bytes]()
+    for name, value in (await request.post()).items():
+        if isinstance(value, str):
+            fields[name] = value
+        elif isinstance(value, web.FileField):
+            with value.file as file:
+                files[name] = file.read()
+    return Posted(fields, files)

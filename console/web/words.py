@@ -52,6 +52,18 @@ def ago(at: datetime, now: datetime) -> str:
     return f"{span} ago" if seconds > 0 else f"in {span}"
 
 
+def left(until: datetime, now: datetime) -> str:
+    """The time until a moment in its two largest units: `9 minutes 40 seconds`; `a moment` where it has come."""
+    seconds, parts = max(0, int((until - now).total_seconds())), list[str]()
+    for noun, size in zip(("day", "hour", "minute", "second"), _UNITS, strict=True):
+        amount, seconds = divmod(seconds, size)
+        if amount and len(parts) < 2:
+            parts.append(count_of(amount, noun))
+        elif parts:
+            break
+    return " ".join(parts) or "a moment"
+
+
 def exact(at: datetime, zone: tzinfo) -> str:
     """A moment by the clock of a zone, with the zone's name: `2026-11-20 09:12 CET`."""
     if is_never(at):

@@ -37,6 +37,7 @@ from tests.integration.test_web_messages import taken_in
 from tests.integration.test_web_operations import pause
 from tests.integration.test_web_projects import apply
 from tests.integration.test_web_segments import inside, segment
+from tests.integration.test_web_sends import keep_send
 from tests.integration.test_web_suppressions import have as suppressed
 
 Scheme = Literal["light", "dark"]
@@ -132,6 +133,9 @@ async def _things(site: Site) -> None:
     await Notices(site.pool, nobody).open(codes_low("shop", "spring", 100, 200))
     await pause(site, "webhook", f"{LONG}.example.com", why="HTTP 401 " + "x" * 80)
     await key(site, "ci")
+    await keep_send(site, "send_1", "DRAFT")
+    await keep_send(site, "send_2", "SENDING", LONG, waits_for="its messages wait at a provider " + "x" * 90)
+    await keep_send(site, "send_3", "TO SEND")
 
 
 async def _messages(site: Site) -> None:

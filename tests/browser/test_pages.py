@@ -42,11 +42,13 @@ PAGES = (
     "/p/shop/campaigns", "/p/shop/campaigns/spring", "/p/shop/imports", "/p/shop/segments", "/p/shop/segments/poland",
     "/p/shop/members?segment=poland", "/p/shop/members", "/p/shop/templates", "/p/shop/templates/hello",
     "/p/shop/notices", "/p/shop/destinations", "/p/shop/workers", "/p/shop/accounts", "/p/shop/users", "/p/shop/keys",
+    "/p/shop/sends", "/p/shop/sends?status=DONE", "/p/shop/sends/new", "/p/shop/sends/send_1",
+    "/p/shop/sends/send_2?did=edit", "/p/shop/sends/send_3",
     "/p/shop/settings", "/p/shop/dead-letters", "/p/shop/dead-letters/0:0", "/p/shop/dead-letters/0:9",
     "/nowhere",
 )  # fmt: skip
 EMPTY = ("distributions", "messages", "segments", "campaigns", "imports", "templates", "suppressions", "notices",
-         "destinations", "dead-letters", "accounts", "keys", "settings")  # fmt: skip
+         "sends", "destinations", "dead-letters", "accounts", "keys", "settings")  # fmt: skip
 """Of a project that has nothing yet."""
 _RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 

@@ -34,7 +34,7 @@ from tests.integration.test_recorder import KEEP, decision, put, status
 from tests.integration.test_web import Browser, Site, running
 
 NAMED = {"/messages/{id}": f"/messages/dlv_{0:032x}", "/dead-letters/{id}": "/dead-letters/0:0"}
-NAMES = {"distribution": "thanks", "campaign": "spring", "segment": "poland", "template": "hello"}
+NAMES = {"distribution": "thanks", "campaign": "spring", "segment": "poland", "template": "hello", "send": "send_1"}
 LIST = "/p/shop/distributions"
 EVIL = "<script>alert(1)</script>{{ 7 * 7 }}\u202egnp"
 
@@ -95,6 +95,10 @@ async def test_each_page_is_for_the_roles_of_its_permission(site: Site, monkeypa
     await Segments(site.pool).save([(poland, "")], applied_by="ann", now=utc_now())
     await put(Recorded(site.pool, KEEP), [status(0, utc_now())])
     await save(site.pool, named())
+    await site.pool.execute(
+        "insert into sends (project_id, send_id, distribution_id, status, owns_segment, hold, created_by)"
+        " values ('shop', 'send_1', 'thanks', 'DRAFT', false, interval '10m', 'ann')"
+    )
     for role in ACCESS_ROLES:
         mine = await signed_in(site, role)
         for route in PROJECT_ROUTES:

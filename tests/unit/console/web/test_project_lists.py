@@ -68,6 +68,7 @@ from console.web.project_settings import (
     UserRow,
     UsersPage,
 )
+from tests.unit.console.web import send_pages
 from tests.unit.console.web.test_project_pages import EVIL, NOW, frame, hold
 
 HASH = "ab" * 32
@@ -221,6 +222,7 @@ def campaign(**changes: Any) -> CampaignPage:
 
 FORM = {"keys": EVIL, "on": "email", "why": "requested", "source": EVIL, "until": EVIL}
 MADE: tuple[tuple[type[ListPage], dict[str, Any]], ...] = (
+    *send_pages.LISTS,
     (CampaignsPage, {"here": "/p/shop/campaigns", "rows": CAMPAIGNS}),
     (ImportsPage, {"here": "/p/shop/imports", "rows": IMPORTS, "may_cancel": True, "note": "It is canceled."}),
     (ImportsPage, {"here": "/p/shop/imports", "rows": IMPORTS, "may_cancel": False, "note": ""}),
@@ -246,6 +248,7 @@ MADE: tuple[tuple[type[ListPage], dict[str, Any]], ...] = (
     (SuppressionsPage, {**SUPPRESSIONS, "given": FORM, "covering": Covering(EVIL, SUPPRESSED, True, ["email"])}),
 )
 PAGES: tuple[ProjectPage, ...] = (
+    *send_pages.PAGES,
     campaign(), campaign(codes=None, may_make=False, note="", problems=[]), segment(0),
     segment(1, reasons=[], events=[]), workers(), workers(workers=[], partitions=[], others=0, missing=None),
     dead_letter(), dead_letter(key=None, cut=0, may_replay=False, note="It was put back."),

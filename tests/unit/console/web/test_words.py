@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from console.web.words import ago, change, exact, inert, number, segment, share
+from console.web.words import ago, change, exact, inert, left, number, segment, share
 
 NOW = datetime(2026, 11, 29, 10, tzinfo=UTC)
 
@@ -62,6 +62,17 @@ def test_numbers_and_parts_of_addresses() -> None:
 )  # fmt: skip
 def test_a_share_is_neither_rounded_to_nothing_nor_to_all(value: float | None, said: str) -> None:
     assert share(value) == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (-5, "a moment"), (0, "a moment"), (1, "1 second"), (580, "9 minutes 40 seconds"), (600, "10 minutes"),
+        (3601, "1 hour"), (3660, "1 hour 1 minute"), (90_061, "1 day 1 hour"), (86_400 * 400, "400 days"),
+    ],
+)  # fmt: skip
+def test_a_countdown_is_told_in_its_two_largest_units(seconds: int, said: str) -> None:
+    assert left(NOW + timedelta(seconds=seconds), NOW) == said
 
 
 @pytest.mark.parametrize(

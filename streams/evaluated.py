@@ -22,7 +22,7 @@ from streams.digest import DIGEST
 from streams.event_context import EventContext, Profile, is_backfilled, objects_of, profile_text
 from streams.experiment import IN_NONE, Draw
 from streams.identity import decision_id, delivery_id, key_at, occurrence_key
-from streams.outcome import Waits, event_ref, place_of, ref_of, was_due
+from streams.outcome import Waits, event_ref, place_of, was_due
 from streams.recent import Sent
 from streams.rule import Rule
 from streams.verdict import Defer, Skip
@@ -50,7 +50,7 @@ class Evaluated:
         self._channels, self._audience = channels, audience
         self._context, self._event, self._facts, self._now = context, context.head, context.facts, now
         self._profile: Profile = context.facts["customer"]
-        self._ref, self._event_ref = ref_of(rule.distribution), event_ref(context.head)
+        self._ref, self._event_ref = rule.ref, event_ref(context.head)
         self.digest: JsonObject | None = None
         self.checks: list[Check] = []
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from schemas.closed import ChannelName, Unknown
 from schemas.decision import Check, Decision
 from schemas.delivery import Delivery, DistributionRef, EventRef
-from schemas.distribution import Distribution, Unless
+from schemas.distribution import Unless
 from schemas.hold import Follows, Gathered, Gathering, Hold
 from schemas.publication_request import PublicationRequest
 from streams.checks.check import Message
@@ -96,11 +96,6 @@ def last_of(judged: Iterable[Judged]) -> tuple[Defer, list[Check]] | None:
         return None
     last, one = max(waiting, key=lambda each: each[0].until)
     return replace(last, detail=f"{one.message.plan.channel}: {last.detail}"), one.recorded
-
-
-def ref_of(rule: Distribution) -> DistributionRef:
-    """A distribution as decisions and deliveries name it."""
-    return DistributionRef(id=rule.id, version=rule.version, name=rule.name)
 
 
 def event_ref(event: Head[Any]) -> EventRef:

@@ -8,6 +8,7 @@ from datetime import UTC, tzinfo
 from itertools import accumulate
 from operator import attrgetter
 
+from schemas.delivery import DistributionRef
 from schemas.distribution import Arm, Distribution, TriggerRef
 from schemas.errors import DefinitionInvalid, Problem
 from schemas.events.triggers import TRIGGERS
@@ -26,6 +27,8 @@ class Rule:
 
     distribution: Distribution
     guard: Guard
+    ref: DistributionRef
+    """As decisions and deliveries name it."""
     zone: tzinfo = UTC
     """Where its days begin, for customers who name no zone."""
     ends: Guard | None = None
@@ -48,7 +51,8 @@ def compile_rule(
     own, unless = written_zone(distribution.timezone), distribution.unless
     guard = _guard(distribution, distribution.trigger, distribution.when, own, compiled)
     ends = _guard(distribution, unless.trigger, unless.when, own, compiled) if unless else None
-    return Rule(distribution, guard, own or zone, ends, _staff(distribution, own or zone), _arms(distribution))
+    ref = DistributionRef(id=distribution.id, version=distribution.version, name=distribution.name)
+    return Rule(distribution, guard, ref, own or zone, ends, _staff(distribution, own or zone), _arms(distribution))
 
 
 def closes_on_holidays(distribution: Distribution) -> bool:

@@ -1,17 +1,16 @@
 """Functions for the structs of a schema, made as source: the fields of a record, and of those in it, in one row.
 
-A call for each field was most of what it cost to read or write a record. What is not a text, a number or a record is
-left to the functions of `avro_read.py` and `avro_write.py`, and so is every error.
+A call for each field was most of what it cost to read a record. What is not a text, a number or a record is left to the
+functions of `avro_read.py`, and so is every error. Writers are made in `avro_struct.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, get_origin
 
 import msgspec
 
-Write = Callable[[bytearray, Any], None]
 Read = Callable[[bytes, int], tuple[Any, int]]
 
 
@@ -70,106 +69,6 @@ def is_optional(schema: Any) -> bool:
 def is_record(schema: Any) -> bool:
     """True for a record that stands in full."""
     return isinstance(schema, dict) and schema["type"] == "record"
-
-
-class WriterSource:
-    """Writes structs. `of` gives the function for any schema, `closed` says that a record has no unknown fields."""
-
-    def __init__(self, of: Callable[[Any], Write], closed: Callable[[Any], bool], write_long: Write) -> None:
-        self._of, self._closed = of, closed
-        self._source = Source("def write(out, value):", write_long=write_long)
-        self._source.add("add = out.append")
-
-    def made(self, schema: Any) -> Write:
-        """The function for structs of a record."""
-        self._record(schema, "value")
-        write: Write = self._source.function("write")
-        return write
-
-    def _record(self, schema: Any, value: str) -> None:
-        for field in schema["fields"]:
-            self._field(field["type"], f"{value}.{field['name']}")
-
-    def _field(self, schema: Any, value: str) -> None:
-        source = self._source
-        if schema == "string":
-            source.add(f"raw = {value}.encode()", "size = len(raw)")
-            source.add("add(size << 1) if size < 64 else write_long(out, size)", "out += raw")
-        elif schema == "long":
-            source.add(f"number = {value}")
-            source.add("add(number << 1) if type(number) is int and 0 <= number < 64 else write_long(out, number)")
-        elif is_optional(schema):
-            name = source.local()
-            source.add(f"{name} = {value}")
-            with source.within(f"if {name} is None:"):
-                source.add("add(0)")
-            with source.within("else:"):
-                source.add("add(2)")
-                self._field(schema[1], name)
-        elif is_record(schema) and self._closed(schema):
-            name, write = source.local(), source.known(self._of(schema))
-            source.add(f"{name} = {value}")
-            with source.within(f"if {name}.__class__ is dict:"):
-                source.add(f"{write}(out, {name})")
-            with source.within("else:"):
-                self._record(schema, name)
-        else:
-            source.add(f"{source.known(self._of(schema))}(out, {value})")
-
-
-class MappingSource:
-    """Writes mappings that are as their schema has them; others raise one of MISFIT, and something was written.
-
-    `of` gives the function for any schema, `write_extra` writes what is unknown.
-    """
-
-    def __init__(self, of: Callable[[Any], Write], write_long: Write, write_extra: Write, extra: str) -> None:
-        self._of, self._extra, self._missing = of, extra, object()
-        self._source = Source(
-            "def write(out, value):", write_long=write_long, write_extra=write_extra, missing=self._missing
-        )
-        self._source.add("add, get = out.append, value.get")
-
-    def made(self, schema: Any, absent: Mapping[str, bytes | None]) -> Write:
-        """The function for mappings of a record; `absent` has the bytes of fields that are not there."""
-        source, names = self._source, frozenset(field["name"] for field in schema["fields"])
-        for field in schema["fields"]:
-            name, kind = field["name"], field["type"]
-            if name == self._extra:  # the last one
-                known = source.known(names)
-                source.add(f"if {known}.issuperset(value):", "    out += b'\\x04{}'")
-                source.add("else:", f"    write_extra(out, {{n: one for n, one in value.items() if n not in {known}}})")
-            elif is_optional(kind):
-                source.add(f"found = get({name!r})")
-                with source.within("if found is None:"):
-                    source.add("add(0)")
-                with source.within("else:"):
-                    source.add("add(2)")
-                    self._value(kind[1])
-            elif absent[name] is None:
-                source.add(f"found = value[{name!r}]")
-                self._value(kind)
-            else:
-                source.add(f"found = get({name!r}, missing)")
-                with source.within("if found is missing:"):
-                    source.add(f"out += {absent[name]!r}")
-                with source.within("else:"):
-                    self._value(kind)
-        write: Write = source.function("write")
-        return write
-
-    def _value(self, kind: Any) -> None:
-        source = self._source
-        if kind == "string":
-            source.add("raw = found.encode()", "size = len(raw)")
-            source.add("add(size << 1) if size < 64 else write_long(out, size)", "out += raw")
-        elif kind == "long":
-            source.add("if type(found) is int and 0 <= found < 8192:")
-            source.add("    if found < 64:", "        add(found << 1)")
-            source.add("    else:", "        add(found << 1 & 0x7F | 0x80)", "        add(found >> 6)")
-            source.add("else:", "    write_long(out, found)")
-        else:
-            source.add(f"{source.known(self._of(kind))}(out, found)")
 
 
 class ReaderSource:

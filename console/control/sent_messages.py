@@ -123,7 +123,7 @@ async def content(
         return SentContent(None, None, (), str(error))
     ref = delivery.template
     template = await Control(pool).template(ref.digest) if ref else None
-    rendering = Rendering.of(_with_account(settings, delivery))
+    rendering = Rendering.of(with_mailbox(settings, delivery.account if delivery.channel == "email" else None))
     made = rendered(rendering, delivery, {ref.digest: template} if ref and template else {}, now)
     secret = urlsplit(getattr(getattr(delivery, delivery.channel), "url", "")).query  # which the body repeats
     texts = ((name, _text(made.facts[name])) for name in _SHOWN if name in made.facts)
@@ -131,12 +131,12 @@ async def content(
     return SentContent(*_named(delivery, template), facts, made.failure)
 
 
-def _with_account(settings: Settings, delivery: Delivery) -> Settings:
+def with_mailbox(settings: Settings, account: str | None) -> Settings:
     """Settings with a stand-in for a mailbox that they do not have: nothing of it is shown."""
-    if delivery.channel != "email" or delivery.account in settings.email_accounts:
+    if account is None or account in settings.email_accounts:
         return settings
     stand_in = EmailAccountSettings("localhost", "stand-in@example.com")
-    return replace(settings, email_accounts={**settings.email_accounts, delivery.account: stand_in})
+    return replace(settings, email_accounts={**settings.email_accounts, account: stand_in})
 
 
 def _named(delivery: Delivery, template: StoredTemplate | None) -> tuple[str | None, int | None]:

@@ -151,12 +151,12 @@ class StartPage(Page):
 PAGES: tuple[type[Page], ...] = (MessagePage, SignInPage, WelcomePage, PasswordPage, SessionsPage, StartPage)
 
 
-def respond(page: Page, status: int = 200) -> web.Response:
+def respond(page: Page, status: int = 200, policy: str = _POLICY) -> web.Response:
     """A page as an answer, with what a browser may do on it."""
     values = {one.name: getattr(page, one.name) for one in fields(page)}
     body = _ENVIRONMENT.render_template(page.template, **values)
     headers = {
-        "content-security-policy": _POLICY.format(nonce=secrets.token_urlsafe(16)),
+        "content-security-policy": policy.format(nonce=secrets.token_urlsafe(16)),
         "referrer-policy": "same-origin",  # with none at all, older browsers would send forms without their origin
         "x-robots-tag": "noindex",
     }

@@ -15,11 +15,14 @@ from console.web import (
     message,
     messages,
     operations,
+    previews,
     segments,
     send,
     sends,
     settings,
     suppressions,
+    template_edit,
+    template_new,
     templates,
     users,
 )
@@ -28,6 +31,7 @@ from console.web.projects import ProjectRoute
 PROJECT_ROUTES: tuple[ProjectRoute, ...] = (
     *distributions.ROUTES, *distribution.ROUTES, *messages.ROUTES, *message.ROUTES, *sends.ROUTES, *send.ROUTES,
     *customers.ROUTES,
-    *segments.ROUTES, *campaigns.ROUTES, *imports.ROUTES, *templates.ROUTES, *suppressions.ROUTES, *operations.ROUTES,
+    *segments.ROUTES, *campaigns.ROUTES, *imports.ROUTES, *templates.ROUTES, *template_edit.ROUTES,
+    *template_new.ROUTES, *previews.ROUTES, *suppressions.ROUTES, *operations.ROUTES,
     *dead_letters.ROUTES, *accounts.ROUTES, *users.ROUTES, *keys.ROUTES, *settings.ROUTES, *audit.ROUTES,
 )  # fmt: skip

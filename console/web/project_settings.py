@@ -31,6 +31,8 @@ class TemplatesPage(ListPage):
     template: ClassVar[str] = "templates.html"
     title: str = "Templates"
     rows: Sequence[TemplateRow]
+    may_write: bool
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,10 @@ class ShownTemplateVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemplatePage(ProjectPage):
-    """A version of a template with its files as they were written, who sends it, and its versions."""
+    """A version of a template with its files as they were written, who sends it, and its versions.
+
+    `older` are distributions that send another version than the `newest`; `acts` is what one may do to it.
+    """
 
     template: ClassVar[str] = "template.html"
     name: str
@@ -68,6 +73,12 @@ class TemplatePage(ProjectPage):
     uses: Sequence[ShownUse]
     versions: Sequence[ShownTemplateVersion]
     files: Sequence[tuple[str, str]]
+    path: str
+    frame: str
+    newest: int
+    older: Sequence[str]
+    acts: frozenset[str]
+    note: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import os
+import re
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,9 +13,10 @@ from datetime import timedelta
 from typing import Any, Literal
 
 import msgspec
-from playwright.async_api import Browser, BrowserContext, async_playwright
+from playwright.async_api import Browser, BrowserContext, Route, async_playwright
 
 from agents.clock import utc_now
+from console.control.designs import design_named
 from schemas.access import AccessRole
 from schemas.campaign import CodeConfig
 from schemas.decision import Check
@@ -39,14 +42,22 @@ from tests.integration.test_web_projects import apply
 from tests.integration.test_web_segments import inside, segment
 from tests.integration.test_web_sends import keep_send
 from tests.integration.test_web_suppressions import have as suppressed
+from tests.integration.test_web_template_edit import store as store_template
 
 Scheme = Literal["light", "dark"]
+_ELSEWHERE = re.compile(r"https?://(?!127\.0\.0\.1)")
+_PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 LONG = "a-name-that-is-long-and-has-nowhere-to-be-broken-" + "x" * 70
 
 
 def chromium() -> str | None:
     """The browser of this machine; `TIDINGS_CHROMIUM` names another."""
     return os.environ.get("TIDINGS_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+
+
+async def _picture(route: Route) -> None:
+    """In place of what messages show from elsewhere: a picture of one pixel."""
+    await route.fulfill(body=base64.b64decode(_PIXEL), content_type="image/png")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +95,7 @@ async def window(
     context = await opened.new_context(
         base_url=site.base, viewport={"width": width, "height": 900}, color_scheme=scheme, java_script_enabled=scripts
     )
+    await context.route(_ELSEWHERE, _picture)
     try:
         yield Window(context, [])
     finally:
@@ -133,6 +145,7 @@ async def _things(site: Site) -> None:
     await Notices(site.pool, nobody).open(codes_low("shop", "spring", 100, 200))
     await pause(site, "webhook", f"{LONG}.example.com", why="HTTP 401 " + "x" * 80)
     await key(site, "ci")
+    await store_template(site, "news", **design_named("default-order-paid", "en", "news"))
     await keep_send(site, "send_1", "DRAFT")
     await keep_send(site, "send_2", "SENDING", LONG, waits_for="its messages wait at a provider " + "x" * 90)
     await keep_send(site, "send_3", "TO SEND")

@@ -41,6 +41,8 @@ PAGES = (
     "/p/shop/suppressions", "/p/shop/suppressions?channel=sms", "/p/shop/audit", "/p/shop/audit?action=x",
     "/p/shop/campaigns", "/p/shop/campaigns/spring", "/p/shop/imports", "/p/shop/segments", "/p/shop/segments/poland",
     "/p/shop/members?segment=poland", "/p/shop/members", "/p/shop/templates", "/p/shop/templates/hello",
+    "/p/shop/templates/hello/edit", "/p/shop/templates/news", "/p/shop/templates/news/edit", "/p/shop/new-template",
+    "/p/shop/preview?distribution=thanks", "/p/shop/preview?distribution=thanks&customer=x",
     "/p/shop/notices", "/p/shop/destinations", "/p/shop/workers", "/p/shop/accounts", "/p/shop/users", "/p/shop/keys",
     "/p/shop/sends", "/p/shop/sends?status=DONE", "/p/shop/sends/new", "/p/shop/sends/send_1",
     "/p/shop/sends/send_2?did=edit", "/p/shop/sends/send_3",
@@ -85,6 +87,24 @@ async def test_every_page_is_readable_to_everybody(site: Site, width: int, schem
             for name in EMPTY:
                 found += await _looked_at(new, f"/p/outlet/{name}", width, scheme)
     assert not found, "\n".join(found)
+
+
+@pytest.mark.slow
+async def test_what_is_written_is_shown_in_a_frame_and_saved_without_scripts(site: Site) -> None:
+    async with browser() as opened, window(opened, site, 1440, scripts=False) as mine:
+        await enter(mine, "admin")
+        tab = await mine.show("/p/shop/templates/news/edit")
+        before = await tab.input_value("#text_0")
+        await tab.fill("#text_0", before.replace("Thank you!", "<b>Unsaved</b><script>alert(1)</script>"))
+        await tab.fill("#locale", "en")
+        await tab.click("text=Show how it looks")
+        phone = tab.frame_locator(".pane iframe").frame_locator(".phone iframe")
+        await phone.locator("b:text-is('Unsaved')").wait_for()
+        assert await tab.input_value("#text_0") != before, "nothing of the form is lost"
+        await tab.fill("#text_0", before + "\n")
+        await tab.click("text=Save a new version")
+        await tab.wait_for_url("**/templates/news?saved=2")
+        assert not [one for one in mine.faults if "Blocked script execution" not in one]
 
 
 @pytest.mark.slow

@@ -75,6 +75,8 @@ class Preview:
     locale: str
     text: str
     html: str | None
+    raw: bytes = b""
+    """The whole mail."""
 
 
 def from_source(
@@ -141,7 +143,9 @@ def preview(source: Source, event: Any, locale: str | None, now: datetime) -> Pr
     message = email.message_from_bytes(request.message, policy=email.policy.default)
     ends = {part.get_content_type(): part for part in message.walk() if part.get_content_maintype() == "text"}
     parts = {kind: part.get_content().replace("\r\n", "\n").strip("\n") + "\n" for kind, part in ends.items()}
-    return Preview(str(message["Subject"]), chosen, parts.get("text/plain", ""), parts.get("text/html"))
+    return Preview(
+        str(message["Subject"]), chosen, parts.get("text/plain", ""), parts.get("text/html"), request.message
+    )
 
 
 def _delivery(source: Source, event: Any, locale: str | None, now: datetime) -> EmailDelivery:

@@ -68,7 +68,7 @@ from console.web.project_settings import (
     UserRow,
     UsersPage,
 )
-from tests.unit.console.web import send_pages
+from tests.unit.console.web import send_pages, template_pages
 from tests.unit.console.web.test_project_pages import EVIL, NOW, frame, hold
 
 HASH = "ab" * 32
@@ -175,7 +175,8 @@ def template(**changes: Any) -> TemplatePage:
         "title": "Template hello", "here": "/p/shop/templates", "name": EVIL, "version": 3, "format": EVIL,
         "locales": EVIL, "applied_by": EVIL, "applied_at": NOW, "uses": [ShownUse(EVIL, 3, "/d")],
         "versions": [ShownTemplateVersion(3, EVIL, NOW, EVIL, "/p/shop/templates/x?version=3", True)],
-        "files": [(EVIL, EVIL), ("hello.txt", EVIL)], **frame(),
+        "files": [(EVIL, EVIL), ("hello.txt", EVIL)], "path": "/p/shop/templates/x", "frame": "/f",
+        "newest": 4, "older": [EVIL], "acts": frozenset({"edit", "roll_out", "delete"}), "note": "Saved.", **frame(),
     }  # fmt: skip
     return TemplatePage(**(given | changes))
 
@@ -232,7 +233,8 @@ MADE: tuple[tuple[type[ListPage], dict[str, Any]], ...] = (
     (NoticesPage, {"here": "/p/shop/notices", "rows": NOTICES}),
     (DestinationsPage, DESTINATIONS),
     (DestinationsPage, {**DESTINATIONS, "may_resume": False, "note": ""}),
-    (TemplatesPage, {"here": "/p/shop/templates", "rows": TEMPLATES}),
+    (TemplatesPage, {"here": "/p/shop/templates", "rows": TEMPLATES, "may_write": True, "note": "Gone."}),
+    (TemplatesPage, {"here": "/p/shop/templates", "rows": TEMPLATES, "may_write": False, "note": ""}),
     (AccountsPage, {"here": "/p/shop/accounts", "rows": ACCOUNTS, "may_write": True}),
     (AccountsPage, {"here": "/p/shop/accounts", "rows": ACCOUNTS, "may_write": False}),
     (KeysPage, {**ROLES, "here": "/p/shop/keys", "rows": KEYS}),
@@ -248,11 +250,12 @@ MADE: tuple[tuple[type[ListPage], dict[str, Any]], ...] = (
     (SuppressionsPage, {**SUPPRESSIONS, "given": FORM, "covering": Covering(EVIL, SUPPRESSED, True, ["email"])}),
 )
 PAGES: tuple[ProjectPage, ...] = (
-    *send_pages.PAGES,
+    *send_pages.PAGES, *template_pages.PAGES,
     campaign(), campaign(codes=None, may_make=False, note="", problems=[]), segment(0),
     segment(1, reasons=[], events=[]), workers(), workers(workers=[], partitions=[], others=0, missing=None),
     dead_letter(), dead_letter(key=None, cut=0, may_replay=False, note="It was put back."),
-    template(), template(uses=[], locales=""), settings(), settings(document=None, limits=[]),
+    template(), template(uses=[], locales=""), template(acts=frozenset(), older=[], note=""),
+    settings(), settings(document=None, limits=[]),
     settings(document=None, is_default=False), workers(failure=EVIL, workers=[], partitions=[], missing=None),
 )  # fmt: skip
 EMPTY: dict[str, Any] = {"rows": [], "is_filtered": False, "is_first": True, "next": None}

@@ -1,0 +1,43 @@
+"""Messages in frames: a page of its own with a policy of its own, in which nothing runs and no link leads anywhere."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import re
+from collections.abc import Sequence
+from email.message import EmailMessage
+
+from aiohttp import web
+
+from console.control.preview.pictures import with_pictures
+from console.web.pages import respond
+from console.web.project_templates import PanePage
+
+_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline' https:; img-src data: https: http:; font-src data: https:;"
+    " form-action 'none'; base-uri 'none'; frame-ancestors 'self'; sandbox"
+)
+"""An e-mail has styles and pictures of its own; scripts, forms and frames of others it has not."""
+_HEAD = re.compile(r"<head[^>]*>", re.IGNORECASE)
+_NOWHERE = '<base target="_blank">'
+"""A frame that may open no window: so its links are dead."""
+
+
+def shown(
+    title: str, facts: Sequence[tuple[str, str]], text: str, html: str | None = None, raw: bytes = b""
+) -> web.Response:
+    """A message; `raw` is the whole mail, of which the pictures are taken."""
+    if html is not None and raw:
+        html = with_pictures(html, email.message_from_bytes(raw, _class=EmailMessage, policy=email.policy.default))
+    return respond(PanePage(title=title, facts=facts, text=text, html=html and _inert_links(html)), policy=_POLICY)
+
+
+def failed(title: str, why: str, status: int = 422) -> web.Response:
+    """The reason why there is no message to show."""
+    return respond(PanePage(title=title, failure=why), status, policy=_POLICY)
+
+
+def _inert_links(html: str) -> str:
+    head = _HEAD.search(html)
+    return html[: head.end()] + _NOWHERE + html[head.end() :] if head else _NOWHERE + html

@@ -73,6 +73,12 @@ class FieldsSeen:
             for name, found in groupby(rows, key=lambda row: (row["project_id"], row["subject"], row["path"]))
         ]
 
+    async def paths(self, project_id: str, limit: int) -> list[str]:
+        """The fields that events of a project had lately."""
+        async with passing_errors(self._pool):
+            rows = await self._pool.fetch(self._sql["paths"], project_id, limit)
+        return [row["path"] for row in rows]
+
     async def using(self) -> list[Distribution]:
         """The distributions that are live and wait for events of their own accord."""
         async with passing_errors(self._pool):

@@ -232,8 +232,7 @@ async def _must_match(call: Call[Any, Any, Any], before: Distribution | None, ve
 def _must_be_allowed(call: Call[Any, Any, Any], before: Distribution | None, planned: Planned[Change]) -> None:
     """Whoever changes what is live, or becomes so, needs more than to write."""
     needed: Permission = "distributions:set_live"
-    touches_live = planned.change.distribution.status == "LIVE" or (before is not None and before.status == "LIVE")
-    if planned.what != "unchanged" and touches_live and not may(call.holder.role, needed):
+    if distributions.touches_live(before, planned) and not may(call.holder.role, needed):
         detail = f"to change what is live, or becomes so, needs {needed}; write it with status: DRAFT"
         raise Refused(Refusal("forbidden", detail, permission=needed))
 

@@ -14,10 +14,9 @@ from msgspec import Meta
 from agents.broker.producer import Producer
 from agents.wiring import Wiring
 from console.api.bodies import CSV, NDJSON
-from console.control.context import ProjectContext, stored_project
+from console.control.context import ProjectContext, whole_project
 from console.control.distributions import Announce
 from schemas.access import Permission
-from store.accounts import Accounts
 from store.api_keys import KeyHolder
 
 API = "/api/v1"
@@ -103,9 +102,7 @@ class Call(Generic[P, Q, B]):
 
     async def project(self) -> ProjectContext:
         """The project with its document and the accounts that are its own. Raises TryLater."""
-        context = await stored_project(self.pool, self.wiring.settings, self.project_id)
-        own = await Accounts(self.pool).of_project(self.project_id)
-        return context.with_accounts((one.channel, one.name) for one in own)
+        return await whole_project(self.pool, self.wiring.settings, self.project_id)
 
 
 @dataclass(frozen=True, slots=True)

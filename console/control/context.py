@@ -22,6 +22,7 @@ from schemas.project import Project
 from schemas.record import JsonObject
 from schemas.tracking import NO_TRACKING, Tracking
 from schemas.window import QuietHours
+from store.accounts import Accounts
 from store.projects import Projects
 from streams.documents.project import ProjectValues
 
@@ -101,6 +102,13 @@ async def stored_project(pool: asyncpg.Pool, settings: Settings, project_id: str
     """A project with the document that is kept of it. Raises TryLater."""
     stored = await Projects(pool).get(project_id)
     return ProjectContext.of(settings, project_id, stored.project if stored else None)
+
+
+async def whole_project(pool: asyncpg.Pool, settings: Settings, project_id: str) -> ProjectContext:
+    """The same with the accounts that are its own. Raises TryLater."""
+    own = await Accounts(pool).of_project(project_id)
+    project = await stored_project(pool, settings, project_id)
+    return project.with_accounts((one.channel, one.name) for one in own)
 
 
 def brand_texts(brand: Brand) -> dict[str, str]:

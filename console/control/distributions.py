@@ -130,6 +130,12 @@ async def save(
     await announce(control)
 
 
+def touches_live(before: Distribution | None, plan: Planned[Change]) -> bool:
+    """True of a plan that changes what is live, or makes it so: that asks for more than to write."""
+    is_live = plan.change.distribution.status == "LIVE" or (before is not None and before.status == "LIVE")
+    return plan.what != "unchanged" and is_live
+
+
 async def set_status(
     pool: asyncpg.Pool,
     project_id: str,

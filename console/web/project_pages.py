@@ -37,13 +37,15 @@ NAVIGATION: tuple[tuple[str, str, Permission], ...] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectPage(Page):
-    """The parts that every page of a project has; `projects` are all that the user is in, `zone` is the project's."""
+    """The parts that every page of a project has; `projects` are all that the user is in, `zone` is the project's,
+    and `granted` are the permissions of their role."""
 
     project: str
     projects: Sequence[str]
     navigation: Sequence[tuple[str, str]]
     now: datetime
     zone: tzinfo
+    granted: frozenset[Permission] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

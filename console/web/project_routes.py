@@ -5,6 +5,7 @@ from __future__ import annotations
 from console.web import (
     accounts,
     audit,
+    builder,
     campaigns,
     customers,
     dead_letters,
@@ -29,8 +30,8 @@ from console.web import (
 from console.web.projects import ProjectRoute
 
 PROJECT_ROUTES: tuple[ProjectRoute, ...] = (
-    *distributions.ROUTES, *distribution.ROUTES, *messages.ROUTES, *message.ROUTES, *sends.ROUTES, *send.ROUTES,
-    *customers.ROUTES,
+    *builder.ROUTES, *distributions.ROUTES, *distribution.ROUTES, *messages.ROUTES, *message.ROUTES, *sends.ROUTES,
+    *send.ROUTES, *customers.ROUTES,
     *segments.ROUTES, *campaigns.ROUTES, *imports.ROUTES, *templates.ROUTES, *template_edit.ROUTES,
     *template_new.ROUTES, *previews.ROUTES, *suppressions.ROUTES, *operations.ROUTES,
     *dead_letters.ROUTES, *accounts.ROUTES, *users.ROUTES, *keys.ROUTES, *settings.ROUTES, *audit.ROUTES,

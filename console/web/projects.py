@@ -14,14 +14,16 @@ from aiohttp import web
 from agents.clock import Clock
 from agents.wiring import Wiring
 from console.control.context import ProjectContext, stored_project
+from console.control.distributions import Announce
 from console.control.not_found import NotFound
 from console.control.user_links import actor_of
+from console.web.announcer import Announcer
 from console.web.lag import Lag
 from console.web.pages import respond
 from console.web.project_pages import NAVIGATION, ProjectMessagePage
 from console.web.visit import Visit
 from console.web.words import as_sentence, inert
-from schemas.access import AccessRole, Permission, may, roles_with
+from schemas.access import GRANTS, AccessRole, Permission, may, roles_with
 from schemas.errors import BadQuestion
 
 
@@ -34,6 +36,7 @@ class Frame(TypedDict):
     navigation: list[tuple[str, str]]
     now: datetime
     zone: Any
+    granted: frozenset[Permission]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,8 @@ class ProjectVisit:
     wiring: Wiring
     now: datetime
     lag: Lag
+    announce: Announce
+    """Announces to Kafka what was saved; where it is away, workers do that later."""
 
     @property
     def pool(self) -> asyncpg.Pool:
@@ -86,6 +91,7 @@ class ProjectVisit:
             navigation=[(base + path, text) for path, text, asks in NAVIGATION if may(self.role, asks)],
             now=self.now,
             zone=self.context.zone,
+            granted=GRANTS[self.role],
         )
 
 
@@ -107,6 +113,7 @@ class Projects:
 
     def __init__(self, wiring: Wiring, now: Clock) -> None:
         self._wiring, self._now, self._lag = wiring, now, Lag(wiring)
+        self.announcer = Announcer(wiring)
 
     def answer(self, route: ProjectRoute) -> Callable[[Visit], Awaitable[web.Response]]:
         """The answer of a page to whoever is signed in."""
@@ -118,7 +125,9 @@ class Projects:
                 raise web.HTTPNotFound
             context = await stored_project(visit.pool, self._wiring.settings, project_id)
             role = roles[project_id]
-            mine = ProjectVisit(visit, role, tuple(sorted(roles)), context, self._wiring, self._now(), self._lag)
+            mine = ProjectVisit(
+                visit, role, tuple(sorted(roles)), context, self._wiring, self._now(), self._lag, self.announcer
+            )
             if not may(role, route.permission):
                 return _refused(mine, route.permission)
             try:
@@ -162,8 +171,8 @@ def send_path(project_id: str, send: str) -> str:
 
 
 def _named_path(project_id: str, noun: str, name: str) -> str:
-    """The address of a thing by its name. Browsers take away a part of a path that is of dots."""
-    if name.strip("."):
+    """The address of a thing by its name. Browsers take away a part of a path that is of dots; `new` is a page."""
+    if name.strip(".") and name != "new":
         return f"{base_of(project_id)}/{noun}s/{quote(name, safe='')}"
     return f"{base_of(project_id)}/{noun}?id={name}"
 

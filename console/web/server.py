@@ -85,6 +85,10 @@ class WebServer:
             *(self._of_project(one) for one in PROJECT_ROUTES),
         ]
 
+    async def close(self, _: web.Application) -> None:
+        """Let go of Kafka."""
+        self._projects.announcer.close()
+
     def _of_project(self, route: ProjectRoute) -> web.RouteDef:
         add = web.get if route.method == "GET" else web.post
         return add(f"/p/{{project}}{route.path}", self._page(self._projects.answer(route)))

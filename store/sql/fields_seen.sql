@@ -14,6 +14,10 @@ set events = fields_seen.events + excluded.events, example = excluded.example;
 select project_id, subject, path, slot, is_hour, kind, events, example from fields_seen
 order by project_id, subject, path, slot, is_hour desc, kind;
 
+-- name: paths
+-- The fields that events of a project had lately.
+select distinct path from fields_seen where project_id = $1 and kind <> '' order by path limit $2;
+
 -- name: live
 -- The newest versions that are live and take events.
 select definition

@@ -72,6 +72,13 @@ class Fields:
         known = object_fields(item) if _is_struct(item) else {}
         return cls(known, closed=False)
 
+    def names(self, path: tuple[str, ...] = ()) -> tuple[str, ...]:
+        """The known names below a path; those at the top for an empty one."""
+        names = self._roots
+        for name in path:
+            names = _fields_under(names[name]) if name in names else {}
+        return tuple(names)
+
     def _find(self, path: tuple[str, ...]) -> Found | Unknown:
         """The kind of value that the path leads to."""
         names, closed, hint = self._roots, self._closed, Any

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from console.web.pages import FieldProblem, respond
+from console.web.project_builder import BUILDER_PAGES
 from console.web.project_campaigns import (
     CampaignPage,
     CampaignRow,
@@ -277,7 +278,7 @@ def templates(kind: type[ProjectPage]) -> set[str]:
 
 def test_every_page_of_a_project_has_an_example() -> None:
     assert PROJECT_ROUTES, "which import every page"
-    of_others = {one.template for one in PROJECT_PAGES}
+    of_others = {one.template for one in (*PROJECT_PAGES, *BUILDER_PAGES)}
     assert {one.template for one in (*EXAMPLES, *PAGES)} | of_others == templates(ProjectPage)
 
 

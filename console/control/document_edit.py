@@ -1,0 +1,200 @@
+"""A document with other values under some of its keys: everything else, comments too, stays as it is written."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from io import StringIO
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.scalarstring import LiteralScalarString
+
+from console.control.document_texts import values_of, written
+
+_WIDTH = 120
+_BESIDES = ("#", "---")
+"""Lines that begin so belong to what comes after them."""
+_INDENTED = re.compile(r"^ +- ", re.MULTILINE)
+"""A list whose entries are set in."""
+
+
+class Gone:
+    """The value of a key that is to be taken away."""
+
+
+GONE = Gone()
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """The lines of one key at the top: from its own to the last one of its value."""
+
+    name: str
+    start: int
+    end: int
+
+
+def with_values(text: str, changes: Mapping[str, Any], order: Sequence[str] = ()) -> str:
+    """A document in block style whose keys at the top have other values; `order` is where new ones belong.
+
+    Lines of other keys stay byte for byte. Where that cannot be done (the document is JSON, or has anchors), all of it
+    is written anew, and its comments are gone.
+    """
+    before = _values(text)
+    for name, value in changes.items():
+        text = _with_value(text, name, value, order)
+    wanted = {name: value for name, value in {**before, **changes}.items() if value is not GONE}
+    if not wanted or values_of(text) != [wanted]:
+        return written(_in_order(wanted, order)) if wanted else ""
+    return text
+
+
+def _values(text: str) -> dict[str, Any]:
+    found = values_of(text)
+    return found[0] if len(found) == 1 and isinstance(found[0], dict) else {}
+
+
+def _in_order(values: Mapping[str, Any], order: Sequence[str]) -> dict[str, Any]:
+    place = {name: number for number, name in enumerate(order)}
+    return dict(sorted(values.items(), key=lambda one: place.get(one[0], len(place))))
+
+
+def _with_value(text: str, name: str, value: Any, order: Sequence[str]) -> str:
+    lines, blocks = text.splitlines(keepends=True), _blocks(text)
+    if blocks is None:
+        return text
+    if lines and not lines[-1].endswith("\n"):
+        lines[-1] += "\n"
+    found = next((one for one in blocks if one.name == name), None)
+    if found is None:
+        new = [] if value is GONE else [_dumped({name: _fresh(value)}, {name: value})]
+        at = _place(name, blocks, order, len(lines))
+        return "".join([*lines[:at], *new, *lines[at:]])
+    own = "".join(lines[found.start : found.end])
+    changed = "" if value is GONE else _changed(own, name, value)
+    return "".join([*lines[: found.start], changed, *lines[found.end :]])
+
+
+def _place(name: str, blocks: Sequence[_Block], order: Sequence[str], end: int) -> int:
+    """The line at which a new key goes: behind the last one that comes before it in the reference."""
+    if name in order:
+        earlier = set(order[: order.index(name)])
+        ends = [one.end for one in blocks if one.name in earlier]
+        if ends:
+            return ends[-1]
+        if blocks:
+            return blocks[0].start
+    return blocks[-1].end if blocks else end
+
+
+def _blocks(text: str) -> list[_Block] | None:
+    """The keys at the top with their lines; None where they do not stand on lines of their own."""
+    tree = _tree(text)
+    if tree is None:
+        return []
+    if not isinstance(tree, CommentedMap) or tree.fa.flow_style():
+        return None
+    lines, names = text.splitlines(), list(tree)
+    starts = [tree.lc.key(name)[0] for name in names]
+    if starts != sorted(set(starts)) or any(tree.lc.key(name)[1] for name in names):
+        return None
+    found = []
+    for name, start, following in zip(names, starts, [*starts[1:], len(lines)], strict=True):
+        end = following
+        while end > start + 1 and _is_besides(lines[end - 1]):
+            end -= 1
+        found.append(_Block(str(name), start, end))
+    return found
+
+
+def _is_besides(line: str) -> bool:
+    """True of a line that is blank or a comment at the margin: it is about what comes after it."""
+    return not line.strip() or line.startswith(_BESIDES) or line.startswith("...")
+
+
+def _changed(own: str, name: str, value: Any) -> str:
+    """The lines of a key with another value: the parts of it that stay are as they are written."""
+    tree = _tree(own)
+    if not isinstance(tree, CommentedMap) or list(tree) != [name]:
+        return _dumped({name: _fresh(value)}, {name: value})
+    tree[name] = _merged(tree[name], value)
+    return _dumped(tree, {name: value}, is_indented=bool(_INDENTED.search(own)))
+
+
+def _dumped(tree: Any, wanted: dict[str, Any], *, is_indented: bool = True) -> str:
+    """A tree as text, where that reads as what is wanted; else as any text that does."""
+    out, writer = StringIO(), _writer()
+    if is_indented:
+        writer.indent(mapping=2, sequence=4, offset=2)
+    try:
+        writer.dump(tree, out)
+    except (YAMLError, ValueError, TypeError, AttributeError):
+        return written(wanted)
+    text = out.getvalue()
+    return text if values_of(text) == [wanted] else written(wanted)
+
+
+def _merged(old: Any, new: Any) -> Any:
+    """A value as it was written where it is the same, however deep."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in [name for name in old if name not in new]:
+            del old[name]
+        for name, value in new.items():
+            old[name] = _merged(old[name], value) if name in old else _fresh(value)
+        return old
+    if isinstance(old, list) and isinstance(new, list):
+        return _merged_list(old, new)
+    return old if _same(old, new) else _fresh(new)
+
+
+def _fresh(value: Any) -> Any:
+    """A new value as it reads best: texts of several lines as lines."""
+    if isinstance(value, dict):
+        return {name: _fresh(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_fresh(one) for one in value]
+    return LiteralScalarString(value) if isinstance(value, str) and "\n" in value else value
+
+
+def _merged_list(old: Any, new: list[Any]) -> Any:
+    """Entries that are alike are matched first; of those between, the ones at the same place."""
+    keys = [_key(one) for one in old], [_key(one) for one in new]
+    operations = SequenceMatcher(None, *keys, autojunk=False).get_opcodes()
+    for tag, start, end, new_start, new_end in reversed(operations):
+        if tag == "equal":
+            continue
+        both = min(end - start, new_end - new_start)
+        for place in reversed(range(start + both, end)):
+            del old[place]
+        for place in range(both):
+            old[start + place] = _merged(old[start + place], new[new_start + place])
+        for place in range(new_start + both, new_end):
+            old.insert(start + place - new_start, _fresh(new[place]))
+    return old
+
+
+def _key(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, default=str)
+
+
+def _same(old: Any, new: Any) -> bool:
+    return bool(old == new) and isinstance(old, bool) == isinstance(new, bool)
+
+
+def _tree(text: str) -> Any:
+    try:
+        return _writer().load(text)
+    except (YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def _writer() -> YAML:
+    writer = YAML()
+    writer.width, writer.allow_unicode, writer.preserve_quotes = _WIDTH, True, True
+    return writer

@@ -1,0 +1,161 @@
+"""The step of channels: what goes out over which, through whose account, and to whom it may."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from console.control.document_edit import GONE
+from console.control.document_texts import written
+from console.web.builder_asked import Asked
+from console.web.builder_begin import action_of, trigger_of
+from console.web.builder_fields import Bound, Holds, Place, changes
+from console.web.builder_known import Known
+from console.web.project_builder import Button, Section
+from schemas.closed import ChannelOrder, Reach, members
+from schemas.distribution import TRANSACTIONAL
+from streams.channels.tables import CHANNEL_RULES
+from streams.documents.distribution_kinds import keys_of
+from streams.documents.offers import why_not_offered
+from streams.values.kinds import Key
+
+_FIRST = ("account", "subject", "template", "text", "url", "type")
+_LONG = ("text", "html")
+_LABELS: Mapping[str, str] = {"url": "Address", "html": "HTML", "utm": "UTM", "type": "Type of the envelope"}
+_HOLDS: Mapping[str, Holds] = {"string": "text", "integer": "number", "boolean": "flag"}
+_LINK = re.compile(r"\s*\(\[[^\]]*\]\([^)]*\)\)|`")
+_ORDERS: Mapping[ChannelOrder, str] = {
+    "all": "over all of them at once", "first_available": "over the first that can be used",
+}  # fmt: skip
+_NEEDED = "transactional: the customer has to get it, and needs no consent for it"
+
+
+def channels_of(values: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """The channels of a document, each with its name; an empty name for one that is not written as one."""
+    written_ones = values.get("channels")
+    found = []
+    for one in written_ones if isinstance(written_ones, list) else ():
+        is_one = isinstance(one, Mapping) and len(one) == 1
+        name, body = next(iter(one.items())) if is_one else ("", one)
+        found.append((name if name in CHANNEL_RULES and isinstance(body, Mapping) else "", one))
+    return found
+
+
+def sections(asked: Asked, known: Known) -> list[Section]:
+    """The consent, each channel, and those that may be added."""
+    values = asked.values
+    made = [Section("Marketing permission", tuple(one.field(values) for one in _consent(known) if one.fits(values)))]
+    found = channels_of(values)
+    for number, (name, source) in enumerate(found):
+        remove = Button(f"remove:{number}", "", f"Take {name or 'this channel'} out")
+        if not name:
+            hint = "This is not a channel as the form knows it: change it in the YAML."
+            made.append(Section(f"{number + 1}.", hint=hint, kept=written(source), remove=remove))
+            continue
+        made.append(_channel(values, number, name, known, remove))
+    if len(found) > 1:
+        made.append(Section("Together", tuple(one.field(values) for one in _together() if one.fits(values))))
+    return [*made, _addable(asked, known)]
+
+
+def _channel(values: Mapping[str, Any], number: int, name: str, known: Known, remove: Button) -> Section:
+    bounds = _bounds(number, name, known)
+    mine = [one for one in bounds if one.fits(values)]
+    body = values["channels"][number][name]
+    shown = {one.at[-1] for one in mine}
+    kept = {key: value for key, value in body.items() if key not in shown}
+    first = tuple(one.field(values) for one in mine if one.at[-1] in _FIRST)
+    more = tuple(one.field(values) for one in mine if one.at[-1] not in _FIRST)
+    hint = "" if not kept else "Of this channel the YAML says besides:"
+    return Section(name, first, hint, more, written(kept) if kept else "", remove=remove)
+
+
+def _bounds(number: int, name: str, known: Known) -> list[Bound]:
+    """A field for each key of a channel that holds one plain value."""
+    at: Place = ("channels", number, name)
+    keys = keys_of(CHANNEL_RULES[name]).keys
+    return [made for key, one in keys.items() if (made := _bound((*at, key), name, key, one, known))]
+
+
+def _bound(at: Place, channel: str, name: str, key: Key, known: Known) -> Bound | None:
+    schema, label = key.holds.schema(), _LABELS.get(name, name.replace("_", " ").capitalize())
+    hint = _LINK.sub("", key.doc)
+    if name == "account":
+        accounts = [(one, one) for one in known.accounts.get(channel, ())]
+        none = f"There is no account of {channel} yet: tidings accounts add {channel}"
+        return Bound(at, label, "" if accounts else none, choices=accounts or [("", "none yet")], nothing="choose one")
+    if name == "template":
+        templates = [(one, one) for one in known.templates]
+        return Bound(at, label, hint, choices=templates, nothing="none: the text below, or the default")
+    if enum := schema.get("enum"):
+        return Bound(at, label, hint, choices=[(one, one) for one in enum], nothing=key.default or "not said")
+    kind = schema.get("type")
+    if not isinstance(kind, str) or kind not in _HOLDS:
+        return None
+    is_flag = kind == "boolean"
+    return Bound(at, label, hint, _HOLDS[kind], nothing=key.default if is_flag else "", is_long=name in _LONG)
+
+
+def _consent(known: Known) -> list[Bound]:
+    choices = [
+        (one, _NEEDED if one == TRANSACTIONAL else f"{one}: those who have given this consent")
+        for one in known.consents
+    ]
+    return [Bound(("consent",), "For whom it is", choices=choices, nothing="choose one")]
+
+
+def _together() -> list[Bound]:
+    orders = list(_ORDERS.items())
+    reach = [(one, one) for one in members(Reach)]
+    return [
+        Bound(("order",), "It is sent", choices=orders, nothing="as usual: over all of them at once"),
+        Bound(("fallback_after", "time"), "The next channel sends as well after",
+              "A span, as in 2d. Only with the first that can be used."),
+        Bound(("fallback_after", "unless"), "Unless the message before was", choices=reach,
+              nothing="as usual: delivered"),
+    ]  # fmt: skip
+
+
+def _addable(asked: Asked, known: Known) -> Section:
+    usable = [name for name in CHANNEL_RULES if _has_account(name, known) and _is_offered(asked.values, name)]
+    others = ", ".join(name for name in CHANNEL_RULES if name not in usable)
+    why = "They need an account, which tidings accounts add makes, or another trigger"
+    buttons = tuple(Button(f"add:{one}", f"+ {one}", "Add this channel") for one in usable)
+    return Section("Add a channel", hint=f"Not yet: {others}. {why}." if others else "", buttons=buttons)
+
+
+def _has_account(name: str, known: Known) -> bool:
+    return "account" not in keys_of(CHANNEL_RULES[name]).keys or bool(known.accounts.get(name))
+
+
+def _is_offered(values: Mapping[str, Any], name: Any) -> bool:
+    """True where its trigger lets it do over this channel what it does; also where it may do that over none."""
+    trigger, action = trigger_of(values), action_of(values)
+    return trigger is None or action not in trigger.purposes or why_not_offered(trigger, action, {name}) is None
+
+
+def take(asked: Asked, known: Known) -> Asked:
+    """The fields of all channels; then one that is added, or taken out."""
+    values = asked.values
+    bounds = [*_consent(known), *_together()]
+    for number, (name, _) in enumerate(channels_of(values)):
+        bounds += _bounds(number, name, known) if name else []
+    asked = asked.changed(changes(bounds, values, asked.form))
+    what, _, about = asked.do.partition(":")
+    found = asked.values.get("channels")
+    listed = list(found) if isinstance(found, list) else []
+    if what == "add" and about in CHANNEL_RULES:
+        return asked.changed({"channels": [*listed, {about: _begun(asked.values, about, known)}]})
+    if what == "remove" and about.isdecimal() and about.isascii() and int(about) < len(listed):
+        del listed[int(about)]
+        return asked.changed({"channels": listed or GONE})
+    return asked
+
+
+def _begun(values: Mapping[str, Any], channel: str, known: Known) -> dict[str, Any]:
+    accounts: Sequence[str] = known.accounts.get(channel, ())
+    keys = keys_of(CHANNEL_RULES[channel]).keys
+    made = {"account": accounts[0]} if "account" in keys and len(accounts) == 1 else {}
+    identity = values.get("distribution")
+    return {**made, "type": identity} if channel == "webhook" and isinstance(identity, str) else made

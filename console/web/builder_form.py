@@ -1,0 +1,120 @@
+"""Steps of the builder's form: each shows what is valid of its keys, and changes those keys of the document alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from console.control.drafts import ChangedMeanwhile, DraftProblem, DraftWrong
+from console.web import builder_begin as begin
+from console.web import builder_channels as channels
+from console.web import builder_guard as guards
+from console.web import builder_timing as timing
+from console.web.builder_asked import Asked
+from console.web.builder_known import Known, known_to
+from console.web.builder_steps import ACTION, CHANNELS, MODE, TIMING, TRIGGER
+from console.web.pages import FieldProblem, respond
+from console.web.project_builder import BuilderFormPage, FormField, Section
+from console.web.words import inert
+from schemas.formats.paths import path_text
+
+UNPROCESSABLE = 422
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step: its fields, how they are written into the document, and the keys of it that it answers for."""
+
+    sections: Callable[[Asked, Known], list[Section]]
+    take: Callable[[Asked, Known], Asked]
+    keys: tuple[str, ...]
+    hint: str
+
+
+FORMS: Mapping[str, Step] = {
+    MODE: Step(
+        begin.mode_sections, begin.take_mode, ("distribution", "name"), "What it is called, and what starts it."
+    ),
+    TRIGGER: Step(
+        begin.trigger_sections, begin.take_trigger, ("trigger", "when"), "When it sends, and for whom of these."
+    ),
+    ACTION: Step(begin.action_sections, begin.take_action, ("publish", "promote"), "What its customers get."),
+    CHANNELS: Step(
+        channels.sections, channels.take, ("channels", "consent", "order", "fallback_after"),
+        "How it reaches them, and whether it may.",
+    ),
+    TIMING: Step(
+        timing.sections, timing.take,
+        ("again", "starts_at", "ends_at", "expires_after", "priority", "delay", "digest", "window", "cap", "holdout",
+         "experiment", "winner", "arms", "unless"),
+        "How often and when it is sent, and to how many. Nothing of this is needed.",
+    ),
+}  # fmt: skip
+
+
+async def show(asked: Asked, found: Sequence[DraftProblem] = (), note: str = "") -> web.Response:
+    """A step, with what is wrong with its keys. Raises TryLater."""
+    step = FORMS[asked.step]
+    sections = step.sections(asked, await known_to(asked.mine.pool, asked.project))
+    problems = tuple(_at_fields(sections, found))
+    page = BuilderFormPage(**asked.frame(problems, note), hint=step.hint, sections=sections)
+    return respond(page, UNPROCESSABLE if problems else 200)
+
+
+async def taken(asked: Asked) -> Asked:
+    """The document with what the form of a step says. Raises TryLater."""
+    return FORMS[asked.step].take(asked, await known_to(asked.mine.pool, asked.project))
+
+
+def has_new_fields(before: Asked, after: Asked) -> bool:
+    """True where what was chosen brings fields that the form did not show."""
+    old, new = before.values, after.values
+    is_new = begin.event_of(old) != begin.event_of(new) and after.step == TRIGGER
+    return is_new or (begin.action_of(old) != begin.action_of(new) != "message" and after.step == ACTION)
+
+
+async def wrong_in(asked: Asked) -> list[DraftProblem]:
+    """The problems of the keys that a step answers for. Raises TryLater."""
+    try:
+        await asked.plan()
+    except DraftWrong as error:
+        return [one for one in error.problems if _top(one.path) in FORMS[asked.step].keys]
+    except ChangedMeanwhile:
+        return []  # told of where it is saved
+    return []
+
+
+def step_of(path: str) -> str | None:
+    """The step that answers for the key of a path."""
+    return next((name for name, one in FORMS.items() if _top(path) in one.keys), None)
+
+
+def _top(path: str) -> str:
+    return path.partition(".")[0].partition("[")[0]
+
+
+def _at_fields(sections: Sequence[Section], found: Sequence[DraftProblem]) -> Iterator[FieldProblem]:
+    """Problems at their fields, those of one field as one."""
+    fields = [field for one in sections for field in (*one.fields, *one.more)]
+    labels = {field.name: field.label for field in fields}
+    said: dict[str, list[str]] = {}
+    for one in found:
+        name = _field_of(one.path, fields)
+        label = f"{labels[name]}: " if name in labels else f"{one.path}: " if one.path else ""
+        said.setdefault(name, []).append(f"{label}{inert(one.message)}" if not said.get(name) else inert(one.message))
+    for name, messages in said.items():
+        yield FieldProblem(name, "; ".join(messages))
+
+
+def _field_of(path: str, fields: Sequence[FormField]) -> str:
+    """The field that is for a path, or for the nearest one above it; else the page."""
+    if _top(path) == guards.KEY:
+        for field in fields:
+            if field.name.endswith("_path") and field.value and path_text((field.value,)) in path:
+                return field.name
+    fitting = [one for one in fields if one.path and (path + ".").startswith((f"{one.path}.", f"{one.path}["))]
+    below = [one for one in fields if one.path.startswith((f"{path}.", f"{path}["))]
+    best = max(fitting, key=lambda one: len(one.path), default=below[0] if below else None)
+    return best.name if best else "main"

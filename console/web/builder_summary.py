@@ -1,0 +1,234 @@
+"""The summary of a document: what it says and would do, a preflight, what an event would cause, and setting it live."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+import msgspec
+from aiohttp import web
+
+from console.control import distributions, drafts
+from console.control.backfills import Reached
+from console.control.distribution_versions import canonical_text
+from console.control.drafts import ChangedMeanwhile, DraftWrong, PlannedDraft
+from console.control.events import customer_of, of_project
+from console.control.explain import simulate
+from console.control.known_memberships import KnownMemberships
+from console.control.left_with_us import with_choices
+from console.control.not_found import NotFound
+from console.control.preflight.finding import MEANINGS, Finding
+from console.control.preflight.preflight import Asked as PreflightAsked
+from console.control.preflight.preflight import Preflight, preflight
+from console.control.preview import messages
+from console.control.recording import Whose, newest_of
+from console.control.simulation import outcome_words
+from console.web import builder_form as forms
+from console.web import builder_text as text
+from console.web.builder_asked import Asked
+from console.web.builder_steps import SUMMARY, TEXT
+from console.web.pages import FieldProblem, respond
+from console.web.project_builder import BackfillChoice, BuilderSummaryPage, ShownFinding, ShownPreflight, Tried, Wrong
+from console.web.summary import sentences
+from console.web.words import count_of, inert
+from schemas.access import may
+from schemas.closed import BackfillWho
+from schemas.distribution import Backfill, Distribution
+from schemas.errors import BadRecord, TidingsError, TryLater
+from schemas.events.triggers import BACKFILLED, TRIGGERS
+from schemas.record import JsonObject
+from schemas.wire.json_text import decode_json
+from store.consent_choices import ConsentChoices
+from store.segments import Segments
+from streams.upstream import unwrapped
+from streams.values.wording import invalid
+
+EVENT, BACKFILL = "event", "backfill"
+_NEWEST = 2_000
+"""Records of a topic that are looked through for the last event of a type."""
+_PATIENCE = 15.0
+_PREFLIGHT_SECONDS = 25.0
+_LONGEST_EVENT = 256 * 1024
+_WHO: tuple[BackfillWho, ...] = ("only_later", "now_and_later", "members_now")
+
+
+async def show(asked: Asked, note: str = "") -> web.Response:
+    """The summary as it is. Raises TryLater."""
+    return respond(await page_of(asked, note))
+
+
+async def page_of(asked: Asked, note: str = "", problems: Sequence[FieldProblem] = ()) -> BuilderSummaryPage:
+    """The summary: what is wrong, or what it would do once it is live. Raises TryLater."""
+    asked = asked.at(SUMMARY)
+    base = BuilderSummaryPage(
+        **asked.frame(tuple(problems), note),
+        canonical=canonical_text(asked.draft.text),
+        may_set_live=may(asked.mine.role, "distributions:set_live"),
+        may_test=may(asked.mine.role, "distributions:test"),
+        event=asked.form.get(EVENT, ""),
+    )
+    try:
+        planned = await replace(asked, draft=_as_live(asked)).plan()
+    except DraftWrong as error:
+        found = [Wrong(forms.step_of(one.path) or TEXT, text.said(one)) for one in error.problems]
+        return replace(base, wrong=found)
+    except ChangedMeanwhile as error:
+        said = f"{error}: saving it shows what others changed"
+        return replace(base, late=said)
+    rule = planned.distribution
+    return replace(
+        base,
+        sentences=sentences(rule, asked.mine.context.zone),
+        plan=text.plan_lines(planned),
+        warnings=planned.warnings,
+        backfills=await _backfills(asked, planned),
+        event=base.event or _sample(rule, asked.mine.project_id),
+        is_ready=True,
+        is_by_hand=TRIGGERS[rule.trigger.event].addressed,
+    )
+
+
+def _as_live(asked: Asked) -> drafts.Draft:
+    """The draft as it will be live, which is what is told; one that is paused or over stays so."""
+    return asked.draft.with_status("LIVE") if asked.is_draft else asked.draft
+
+
+async def _backfills(asked: Asked, planned: PlannedDraft) -> list[BackfillChoice]:
+    """The customers whom it may go to at once, with their number; none where there is nothing to choose."""
+    rule, pool = planned.distribution, asked.mine.pool
+    if rule.trigger.event != BACKFILLED or not rule.trigger.segment or not asked.is_draft:
+        return []
+    reached, chosen = Reached(pool, asked.mine.project_id), rule.backfill.who if rule.backfill else "only_later"
+    made = []
+    for who in _WHO:
+        backfill = None if who == "only_later" else Backfill(who=who)
+        try:
+            line = await reached.line(planned.before, msgspec.structs.replace(rule, backfill=backfill))
+        except NotFound:
+            return []  # upstream's own segment: nobody here knows who is in it
+        said = (line or "nobody gets it now; each who enters from now on").removeprefix("backfill: ")
+        made.append(BackfillChoice(who, said, who == chosen))
+    return made
+
+
+def _sample(rule: Distribution, project_id: str) -> str:
+    return _pretty(messages.sample_event(rule, project_id, None))
+
+
+def _pretty(event: JsonObject) -> str:
+    return msgspec.json.format(msgspec.json.encode(event), indent=2).decode()
+
+
+# -- an event --------------------------------------------------------------------------------------------------------
+
+
+async def last_event(asked: Asked) -> web.Response:
+    """The summary with the newest event of its trigger that is on its topic. Raises TryLater."""
+    mine, page = asked.mine, await page_of(asked)
+    trigger = TRIGGERS.get(_event_type(asked))
+    if trigger is None or not page.is_ready:
+        return respond(page)
+    whose = Whose(mine.project_id, mine.wiring.default_project)
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            recording = await asyncio.to_thread(newest_of, mine.wiring, trigger.topic, whose, _NEWEST)
+    except (TryLater, TimeoutError):
+        said = "Kafka does not answer: the last event is not known. This is a sample"
+        return respond(replace(page, event_note=said))
+    except TidingsError as error:
+        return respond(replace(page, event_note=inert(error)))
+    fit = [one for one in recording.events if one.head.type == trigger.type]
+    if not fit:
+        said = "None of this type is among the newest events of its topic. This is a sample"
+        return respond(replace(page, event_note=said))
+    return respond(replace(page, event=_pretty(fit[-1].record), event_note=f"The last one: {inert(fit[-1].place)}"))
+
+
+def _event_type(asked: Asked) -> str:
+    trigger = asked.values.get("trigger")
+    return str(trigger.get("event")) if isinstance(trigger, dict) else str(trigger)
+
+
+async def try_event(asked: Asked) -> web.Response:
+    """The summary with all that an event would cause of this document. Raises TryLater."""
+    page = await page_of(asked)
+    if not page.is_ready:
+        return respond(page, text.UNPROCESSABLE)
+    rule = (await replace(asked, draft=_as_live(asked)).plan()).distribution
+    try:
+        tried = await _tried(asked, msgspec.structs.replace(rule, status="LIVE"))
+    except BadRecord as error:
+        place = f"{error.path}: " if error.path else ""
+        problems = [FieldProblem(EVENT, f"Event: {inert(place + str(error))}")]
+        return respond(await page_of(asked, problems=problems), text.UNPROCESSABLE)
+    return respond(replace(page, tried=tried))
+
+
+async def _tried(asked: Asked, rule: Distribution) -> Tried:
+    """The verdict of every condition, and the decisions. Raises BadRecord, TryLater."""
+    mine, event = asked.mine, _read_event(asked)
+    customer = customer_of(event)
+    applied = await Segments(mine.pool).changes.of(mine.project_id, [customer])
+    memberships = KnownMemberships(applied, {}, of_all=True)
+    zone = asked.project.zone
+    simulated = await asyncio.to_thread(simulate, event, [rule], None, mine.now, zone, memberships=memberships)
+    chosen = with_choices(simulated, await ConsentChoices(mine.pool).of(mine.project_id, customer))
+    if not chosen.outcomes:
+        return Tried(f"It does not react to {simulated.event.type}.", (), ())
+    (found,) = chosen.outcomes
+    if not found.selected:
+        return Tried("The event is about something else than its trigger names.", (), ())
+    said = found.failure or ("It fits." if found.answer else "It does not fit.")
+    if found.answer is None:
+        said = f"It cannot be judged: {found.failure or 'a condition failed'}."
+    return Tried(said, found.checks, [outcome_words(one) for one in found.decisions])
+
+
+def _read_event(asked: Asked) -> JsonObject:
+    """Raises BadRecord."""
+    given, project_id = asked.form.get(EVENT, ""), asked.mine.project_id
+    if len(given) > _LONGEST_EVENT:
+        raise BadRecord(f"must have at most {_LONGEST_EVENT:,} characters")
+    written = decode_json(given.encode())
+    if not isinstance(written, dict):
+        raise BadRecord(invalid(written, "one JSON object"))
+    event = unwrapped(of_project(written, project_id), (), project_id)
+    if event.get("project_id") != project_id:
+        raise BadRecord(invalid(event.get("project_id"), f'"{project_id}", or left out'), path="project_id")
+    return event
+
+
+# -- preflight -------------------------------------------------------------------------------------------------------
+
+
+async def look_over(asked: Asked) -> web.Response:
+    """The summary with all that would stop it from sending well. Raises TryLater."""
+    mine, page = asked.mine, await page_of(asked)
+    if not page.is_ready:
+        return respond(page, text.UNPROCESSABLE)
+    if not page.may_test:
+        return text.refused(asked.at(TEXT), "A preflight asks accounts and links, which needs the role of an editor")
+    known = await distributions.known_to_drafts(mine.pool, mine.project_id)
+    document = drafts.read(_as_live(asked).text)
+    (candidate,) = messages.from_documents([replace(document, place="")], asked.project, known, mine.now)
+    try:
+        async with asyncio.timeout(_PREFLIGHT_SECONDS):
+            found = await preflight(mine.pool, mine.wiring, asked.project, candidate, PreflightAsked(), mine.now)
+    except (TryLater, TimeoutError, TidingsError) as error:
+        said = "A server does not answer in time" if isinstance(error, TimeoutError) else inert(error)
+        return respond(replace(page, preflight=ShownPreflight(f"It could not be looked over: {said}.", (), False)))
+    said = _audience(found)
+    return respond(replace(page, preflight=ShownPreflight(said, list(map(_finding, found.findings)), found.is_clear)))
+
+
+def _finding(one: Finding) -> ShownFinding:
+    counted = f"{one.count:,} of {one.of:,}" if one.count is not None and one.of is not None else ""
+    return ShownFinding(one.severity, MEANINGS[one.kind].said, one.reason, one.right, one.pointer, counted)
+
+
+def _audience(found: Preflight) -> str:
+    if not found.looked_at:
+        return "Nobody is known whom it would go to yet: a sample stands for them."
+    of = f"{count_of(found.audience, 'customer')} ({found.whence})"
+    return f"Of {of}, {found.looked_at:,} were looked at; {found.gets:,} would get it."

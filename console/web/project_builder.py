@@ -1,0 +1,207 @@
+"""Pages that build a distribution, as records: all of them are views of one document, which their forms bring along."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, Literal
+
+from console.control.distribution_versions import DiffLine
+from console.web.project_pages import ProjectPage
+from schemas.decision import Check
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """A view of the document: a step of the form, or its YAML."""
+
+    step: str
+    text: str
+    is_current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WrongLine:
+    """One thing that is wrong: where, the path, why, and the line as it is written; empty where it is not of these."""
+
+    where: str
+    path: str
+    message: str
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownMeanwhile:
+    """The version that somebody else has applied meanwhile, and how the text differs from it."""
+
+    version: int
+    applied_by: str
+    applied_at: datetime
+    changes: Sequence[str]
+    lines: Sequence[DiffLine] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuilderPage(ProjectPage):
+    """The document, what it is to be a version of, and the ways to go on.
+
+    `seen` is the version that it was begun with, 0 for a new one; `save_text` what saving it would be; `is_managed`
+    where the page asks whether it is to be changed here although it is managed from Git.
+    """
+
+    action: str
+    step: str
+    tabs: Sequence[Tab]
+    text: str
+    seen: int
+    status: str
+    save_text: str
+    note: str = ""
+    meanwhile: ShownMeanwhile | None = None
+    is_managed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuilderTextPage(BuilderPage):
+    """The document as YAML, with what is wrong with it; `plan` are the lines of applying it, None where nobody asked.
+
+    `back` leads out of the builder.
+    """
+
+    template: ClassVar[str] = "builder_text.html"
+    wrong: Sequence[WrongLine] = ()
+    warnings: Sequence[str] = ()
+    plan: Sequence[str] | None = None
+
+
+FieldKind = Literal["text", "lines", "choice"]
+
+
+@dataclass(frozen=True, slots=True)
+class FormField:
+    """An input: its name, which is its id, what is in it, and what may be; `known` are offered to complete it.
+
+    `path` is the place in the document that problems name. Of `choices`, `nothing` is the one without a value; without
+    it one of them has to be chosen.
+    """
+
+    name: str
+    label: str
+    value: str = ""
+    hint: str = ""
+    kind: FieldKind = "text"
+    choices: Sequence[tuple[str, str]] = ()
+    nothing: str = ""
+    known: Sequence[str] = ()
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A button of the form: what it does, what stands on it, and what is read aloud besides."""
+
+    do: str
+    text: str
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Fields that stand together, those that are `more` behind a fold; `kept` is YAML that has no field.
+
+    `row` where they stand side by side; `remove` takes all of it out of the document.
+    """
+
+    legend: str
+    fields: Sequence[FormField] = ()
+    hint: str = ""
+    more: Sequence[FormField] = ()
+    kept: str = ""
+    is_row: bool = False
+    remove: Button | None = None
+    buttons: Sequence[Button] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuilderFormPage(BuilderPage):
+    """A step of the form."""
+
+    template: ClassVar[str] = "builder_form.html"
+    hint: str
+    sections: Sequence[Section]
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """One thing that is wrong, and the step that mends it."""
+
+    step: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillChoice:
+    """One way to go to those who are in the segment already, and to how many."""
+
+    who: str
+    text: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """The answer to an event, the verdict of each condition, and what would come of it."""
+
+    answer: str
+    checks: Sequence[Check]
+    decisions: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ShownFinding:
+    """One thing that a preflight found, what it means, what was seen, what would be right, and of how many."""
+
+    severity: str
+    means: str
+    reason: str
+    right: str
+    pointer: str
+    counted: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPreflight:
+    """All that a preflight found."""
+
+    text: str
+    findings: Sequence[ShownFinding]
+    is_clear: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuilderSummaryPage(BuilderPage):
+    """All that the document says and would do; without what is `wrong`, it `is_ready`.
+
+    `late` says that somebody else has changed it; `event` is what it is tried on.
+    """
+
+    template: ClassVar[str] = "builder_summary.html"
+    canonical: str
+    may_set_live: bool
+    may_test: bool
+    event: str
+    event_note: str = ""
+    late: str = ""
+    wrong: Sequence[Wrong] = ()
+    is_ready: bool = False
+    is_by_hand: bool = False
+    sentences: Sequence[str] = ()
+    plan: Sequence[str] = ()
+    warnings: Sequence[str] = ()
+    backfills: Sequence[BackfillChoice] = ()
+    tried: Tried | None = None
+    preflight: ShownPreflight | None = None
+
+
+BUILDER_PAGES: tuple[type[BuilderPage], ...] = (BuilderTextPage, BuilderFormPage, BuilderSummaryPage)

@@ -1,0 +1,95 @@
+"""Pages of the builder, each with texts from outside that must stay texts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from console.control.distribution_versions import DiffLine
+from console.web.pages import FieldProblem
+from console.web.project_builder import (
+    BUILDER_PAGES,
+    BackfillChoice,
+    BuilderFormPage,
+    BuilderPage,
+    BuilderSummaryPage,
+    BuilderTextPage,
+    Button,
+    FormField,
+    Section,
+    ShownFinding,
+    ShownMeanwhile,
+    ShownPreflight,
+    Tab,
+    Tried,
+    Wrong,
+    WrongLine,
+)
+from schemas.decision import Check
+from tests.unit.console.web.test_project_pages import EVIL, NOW, frame, hold
+
+MEANWHILE = ShownMeanwhile(3, EVIL, NOW, [EVIL], [DiffLine(kind, EVIL) for kind in ("same", "added", "removed", "gap")])
+
+
+def around(**changes: Any) -> dict[str, Any]:
+    """The fields that all of them have."""
+    given: dict[str, Any] = {
+        "title": "Edit winback", "here": "/p/shop/distributions", "action": "/p/shop/distributions/winback/edit",
+        "step": "yaml", "tabs": [Tab("yaml", "YAML", True)], "text": EVIL, "seen": 2, "status": "DRAFT",
+        "save_text": "Save as draft", "note": EVIL, **frame(),
+    }  # fmt: skip
+    return given | changes
+
+
+WRONG = [FieldProblem("yaml", EVIL)]
+SECTIONS = [
+    Section(EVIL, (FormField("a", EVIL, EVIL, EVIL), FormField("b", EVIL, EVIL, kind="lines")), EVIL, kept=EVIL),
+    Section("", (FormField("c", EVIL, EVIL, kind="choice", choices=[(EVIL, EVIL)], nothing="none"),), is_row=True,
+            remove=Button("drop:0", "", EVIL), buttons=[Button("stay", EVIL, EVIL)]),
+    Section("More", more=[FormField("d", EVIL, known=[EVIL]), FormField("e", EVIL, EVIL)]),
+]  # fmt: skip
+CHECKS = [Check(test=EVIL, passed=passed, seen=EVIL) for passed in (True, False, None)]
+SUMMARY = BuilderSummaryPage(
+    **around(), canonical=EVIL, may_set_live=True, may_test=True, event=EVIL, is_ready=True, sentences=[EVIL],
+    plan=[EVIL],
+    warnings=[EVIL], backfills=[BackfillChoice("only_later", EVIL, True), BackfillChoice("members_now", EVIL, False)],
+    tried=Tried(EVIL, CHECKS, [EVIL]),
+    preflight=ShownPreflight(EVIL, [ShownFinding("blocker", EVIL, EVIL, EVIL, EVIL, "1 of 2")], False),
+)  # fmt: skip
+EXAMPLES: tuple[BuilderPage, ...] = (
+    BuilderTextPage(**around(note="")),
+    BuilderTextPage(**around(), plan=[EVIL], warnings=[EVIL]),
+    BuilderTextPage(
+        **around(problems=WRONG * 2), wrong=[WrongLine(EVIL, EVIL, EVIL, EVIL), WrongLine("", "", EVIL, "")]
+    ),
+    BuilderTextPage(**around(problems=WRONG, meanwhile=MEANWHILE)),
+    BuilderTextPage(**around(problems=WRONG, meanwhile=ShownMeanwhile(3, EVIL, NOW, [], None))),
+    BuilderTextPage(**around(problems=WRONG, meanwhile=ShownMeanwhile(3, EVIL, NOW, [], ()), is_managed=True)),
+    BuilderFormPage(**around(), hint="What it is.", sections=SECTIONS),
+    BuilderFormPage(
+        **around(problems=[FieldProblem("a", EVIL), FieldProblem("main", EVIL)]), hint="", sections=SECTIONS
+    ),
+    SUMMARY,
+    BuilderSummaryPage(
+        **around(), canonical=EVIL, may_set_live=False, may_test=False, event="", wrong=[Wrong("mode", EVIL)], late=EVIL
+    ),
+    replace(
+        SUMMARY,
+        may_set_live=False,
+        is_by_hand=True,
+        tried=None,
+        preflight=ShownPreflight(EVIL, [], True),
+        problems=[FieldProblem("event", EVIL)],
+    ),
+)
+
+
+def test_every_page_has_an_example() -> None:
+    assert {type(one) for one in EXAMPLES} == set(BUILDER_PAGES)
+
+
+@pytest.mark.parametrize("page", EXAMPLES, ids=lambda one: type(one).__name__)
+def test_a_page_is_readable_to_everybody_and_shows_nothing_as_markup(page: BuilderPage) -> None:
+    hold(page)

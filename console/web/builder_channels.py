@@ -67,8 +67,7 @@ def _channel(values: Mapping[str, Any], number: int, name: str, known: Known, re
     kept = {key: value for key, value in body.items() if key not in shown}
     first = tuple(one.field(values) for one in mine if one.at[-1] in _FIRST)
     more = tuple(one.field(values) for one in mine if one.at[-1] not in _FIRST)
-    hint = "" if not kept else "Of this channel the YAML says besides:"
-    return Section(name, first, hint, more, written(kept) if kept else "", remove=remove)
+    return Section(name, first, "", more, written(kept) if kept else "", remove=remove)
 
 
 def _bounds(number: int, name: str, known: Known) -> list[Bound]:

@@ -67,6 +67,7 @@ async def page_of(asked: Asked, note: str = "", problems: Sequence[FieldProblem]
         may_set_live=may(asked.mine.role, "distributions:set_live"),
         may_test=may(asked.mine.role, "distributions:test"),
         event=asked.form.get(EVENT, ""),
+        event_note="As it was given" if asked.form.get(EVENT) else "",
     )
     try:
         planned = await replace(asked, draft=_as_live(asked)).plan()

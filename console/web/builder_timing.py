@@ -130,7 +130,11 @@ def sections(asked: Asked, known: Known) -> list[Section]:
         made.append(Section(f"Arm {name}", fields, kept=written(kept) if kept else "", remove=remove))
     new = FormField(ARM, "A new arm", hint=_ARMS, path="arms")
     rest = {key: values[key] for key in ("unless",) if key in values}
-    ended = Section("Ended by another event", hint="The YAML says:", kept=written(rest)) if rest else None
+    ended = (
+        Section("Ended by another event", hint="It has no field here: change it in the YAML.", kept=written(rest))
+        if rest
+        else None
+    )
     return [*made, Section("Arms", (new,), buttons=(Button("stay", "Add this arm"),)), *([ended] if ended else [])]
 
 
@@ -141,8 +145,7 @@ def _group(values: Mapping[str, Any], legend: str, bounds: list[Bound], hint: st
     unfit = {top for top in tops for one in bounds if one.at[0] == top and not one.fits(values)}
     unfit |= {top for top in tops if _unknown(values.get(top), [one for one in bounds if one.at[0] == top])}
     kept = written({top: values[top] for top in tops if top in unfit}) if unfit else ""
-    said = f"{hint} The YAML says besides:".strip() if kept else hint
-    return Section(legend, fields, said, kept=kept)
+    return Section(legend, fields, hint, kept=kept)
 
 
 def _unknown(value: Any, bounds: list[Bound]) -> bool:

@@ -50,6 +50,26 @@ _PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhg
 LONG = "a-name-that-is-long-and-has-nowhere-to-be-broken-" + "x" * 70
 
 
+BUILT = f"""distribution: built
+name: Built in steps
+status: DRAFT
+trigger: {{event: customer.segment.entered, segment: poland}}
+when:
+  all:
+    - customer.metadata.country: [PL, DE]
+    - customer.metadata.{LONG}: {{at_least: 3}}
+    - not: {{customer.email: {{ends_with: "@{LONG}.example"}}}}
+publish: {{campaign: spring}}
+consent: marketing
+channels:
+  - webhook: {{url: "https://hooks.example.com/{LONG}", type: built, headers: {{x-team: {LONG}}}}}
+  - webhook: {{url: "https://hooks.example.com/y", type: built}}
+arms: {{a: {{share: 50%}}, b: {{share: 50%, delay: 2h}}}}
+window: {{from: "09:00", to: "20:00"}}
+cap: [{{at_most: 2, in: week}}, {{at_most: 1, in: day}}]
+"""
+
+
 def chromium() -> str | None:
     """The browser of this machine; `TIDINGS_CHROMIUM` names another."""
     return os.environ.get("TIDINGS_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
@@ -123,6 +143,7 @@ async def furnish(site: Site) -> None:
     await apply(site, "winback", name="Win back those who have not bought anything for three months", status="PAUSED")
     await apply(site, LONG, status="STOPPED", name=LONG)
     await apply(site, "draft", status="DRAFT")
+    await save(site, 1, BUILT, distribution="built", name="Built in steps", status="DRAFT")
     await fill(site, utc_now())
     await _messages(site)
     await _customer(site)

@@ -19,6 +19,7 @@ pytest.importorskip("playwright", reason="Playwright is not installed: make brow
 from axe_playwright_python.async_playwright import Axe
 
 from agents.wiring import Wiring
+from console.web.builder_steps import LABELS
 from deploy.settings.settings import Settings
 from deploy.settings.web import Web
 from tests.browser.stage import LONG, Scheme, browser, chromium, enter, furnish, window
@@ -34,6 +35,9 @@ PAGES = (
     "/p/shop/distributions", "/p/shop/distributions?q=nothing", "/p/shop/distributions?status=LIV",
     "/p/shop/distributions/thanks", "/p/shop/distributions/thanks?since=x", "/p/shop/distributions/draft",
     f"/p/shop/distributions/{LONG}", "/p/shop/distributions/nothing",
+    "/p/shop/distributions/new", "/p/shop/distributions/new?from=thanks&step=trigger",
+    *(f"/p/shop/distributions/built/edit?step={step}" for step in LABELS),
+    f"/p/shop/distributions/{LONG}/edit?step=yaml", "/p/shop/distributions/new?step=summary",
     "/p/shop/messages", "/p/shop/messages?outcome=suppressed", "/p/shop/messages?outcome=snet",
     "/p/shop/messages?distribution=thanks&outcome=skipped", "/p/shop/messages/d1", "/p/shop/messages/d2",
     "/p/shop/messages/d20",
@@ -57,7 +61,9 @@ _RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "b
 
 @pytest.fixture
 def wiring(settings: Settings, dsn: str) -> Iterator[Wiring]:
-    with wired(settings, dsn, ("dead-letters", "events.orders", "customers", "publications.requests"), 2) as made:
+    with wired(
+        settings, dsn, ("dead-letters", "distributions", "events.orders", "customers", "publications.requests"), 2
+    ) as made:
         yield made
 
 
@@ -123,6 +129,38 @@ async def test_the_menu_and_forms_work_on_a_phone_without_scripts(site: Site) ->
         await tab.fill("#keys", "ann@shop.example")
         await tab.click("button:text-is('Suppress')")
         assert "1 of 1" in await tab.inner_text("[role=status]")
+        assert mine.faults == [one for one in mine.faults if "status of 422" in one]
+
+
+@pytest.mark.slow
+async def test_a_distribution_is_built_on_a_phone_without_scripts(site: Site) -> None:
+    async with browser() as opened, window(opened, site, 375, scripts=False) as mine:
+        await enter(mine, "admin")
+        tab = await mine.show("/p/shop/distributions")
+        await tab.click("main >> text=New distribution")
+        await tab.fill("#name", "Paid, thanks")
+        await tab.press("#name", "Enter")
+        await tab.select_option("#trigger_event", "customer.order.paid")
+        await tab.click(".builder > .acts button")
+        await tab.fill("#when_0_path", "order.amount")
+        await tab.select_option("#when_0_test", "at_least")
+        await tab.fill("#when_0_value", "ten")
+        await tab.click(".builder > .acts button")
+        assert "must be a number" in await tab.inner_text(".problems")
+        await tab.fill("#when_0_value", "1000")
+        await tab.click(".builder > .acts button")
+        await tab.click(".builder > .acts button")
+        await tab.select_option("#consent", "transactional")
+        await tab.click("button:has-text('+ webhook')")
+        await tab.fill("#channels_0_webhook_url", "https://hooks.example.com/x")
+        await tab.click(".builder > .acts button")
+        await tab.click(".builder > .acts button")
+        assert "its customer gets a webhook at hooks.example.com" in await tab.inner_text("main")
+        await tab.click("button:text-is('Try it')")
+        assert await tab.inner_text("[role=status]") in ("It fits.", "It does not fit.")
+        await tab.click("button:text-is('Set live')")
+        await tab.wait_for_url("**/distributions/paid-thanks")
+        assert "live" in await tab.inner_text(".standing")
         assert mine.faults == [one for one in mine.faults if "status of 422" in one]
 
 

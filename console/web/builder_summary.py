@@ -30,7 +30,9 @@ from console.web.builder_asked import Asked
 from console.web.builder_steps import SUMMARY, TEXT
 from console.web.pages import FieldProblem, respond
 from console.web.project_builder import BackfillChoice, BuilderSummaryPage, ShownFinding, ShownPreflight, Tried, Wrong
+from console.web.projects import base_of
 from console.web.summary import sentences
+from console.web.tables import address
 from console.web.words import count_of, inert
 from schemas.access import may
 from schemas.closed import BackfillWho
@@ -87,6 +89,7 @@ async def page_of(asked: Asked, note: str = "", problems: Sequence[FieldProblem]
         event=base.event or _sample(rule, asked.mine.project_id),
         is_ready=True,
         is_by_hand=TRIGGERS[rule.trigger.event].addressed,
+        send_path=address(f"{base_of(asked.mine.project_id)}/sends/new", {"distribution": rule.id}),
     )
 
 

@@ -183,7 +183,8 @@ class ShownPreflight:
 class BuilderSummaryPage(BuilderPage):
     """All that the document says and would do; without what is `wrong`, it `is_ready`.
 
-    `late` says that somebody else has changed it; `event` is what it is tried on.
+    `late` says that somebody else has changed it; `event` is what it is tried on; `send_path` is where one that is
+    started by hand is sent.
     """
 
     template: ClassVar[str] = "builder_summary.html"
@@ -191,6 +192,7 @@ class BuilderSummaryPage(BuilderPage):
     may_set_live: bool
     may_test: bool
     event: str
+    send_path: str = ""
     event_note: str = ""
     late: str = ""
     wrong: Sequence[Wrong] = ()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from console.web.project_lists import ListPage
 from console.web.project_pages import ProjectPage
@@ -134,3 +134,31 @@ class DeadLetterPage(ProjectPage):
     cut: int
     may_replay: bool
     note: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRow:
+    """A record of a topic: its place, the id in its key, and what it is; `wrong` says why it cannot be read.
+
+    `path` is the address of the customer's page.
+    """
+
+    place: str
+    at: datetime | None
+    id: str
+    kind: str
+    size: int
+    value: Mapping[str, Any] | None
+    wrong: str
+    path: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordsPage(ListPage):
+    """Records of a topic, the newest first; of each partition the `newest` are looked at for a page."""
+
+    template: ClassVar[str] = "topics.html"
+    title: str = "Topics"
+    rows: Sequence[RecordRow]
+    topic: str
+    newest: int

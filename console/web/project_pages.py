@@ -25,6 +25,7 @@ NAVIGATION: tuple[tuple[str, str, Permission], ...] = (
     ("/notices", "Notices", "notices:read"),
     ("/destinations", "Destinations", "destinations:read"),
     ("/dead-letters", "Dead-letters", "dead_letters:read"),
+    ("/topics", "Topics", "customers:export"),
     ("/workers", "Workers", "operations:read"),
     ("/accounts", "Accounts", "accounts:read"),
     ("/users", "Users", "users:manage"),

@@ -25,6 +25,7 @@ from console.web import (
     template_edit,
     template_new,
     templates,
+    topics,
     users,
 )
 from console.web.projects import ProjectRoute
@@ -34,5 +35,6 @@ PROJECT_ROUTES: tuple[ProjectRoute, ...] = (
     *send.ROUTES, *customers.ROUTES,
     *segments.ROUTES, *campaigns.ROUTES, *imports.ROUTES, *templates.ROUTES, *template_edit.ROUTES,
     *template_new.ROUTES, *previews.ROUTES, *suppressions.ROUTES, *operations.ROUTES,
-    *dead_letters.ROUTES, *accounts.ROUTES, *users.ROUTES, *keys.ROUTES, *settings.ROUTES, *audit.ROUTES,
+    *dead_letters.ROUTES, *topics.ROUTES, *accounts.ROUTES, *users.ROUTES, *keys.ROUTES, *settings.ROUTES,
+    *audit.ROUTES,
 )  # fmt: skip

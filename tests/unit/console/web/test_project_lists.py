@@ -40,6 +40,8 @@ from console.web.project_operations import (
     NoticeRow,
     NoticesPage,
     PartitionRow,
+    RecordRow,
+    RecordsPage,
     WorkerRow,
     WorkersPage,
 )
@@ -116,6 +118,11 @@ DISTRIBUTIONS = [
 MESSAGES = [
     MessageRow(NOW, "sent", EVIL, EVIL, "/p/shop/distributions/x", EVIL, "/p/shop/customers?id=x", EVIL, "/x"),
     MessageRow(NOW, "skipped", EVIL, EVIL, "/p/shop/distributions/x", EVIL, "/p/shop/customers?id=x", None, None),
+]
+RECORDS = [
+    RecordRow("0:7", NOW, EVIL, EVIL, 1234, {EVIL: EVIL, "data": {"a": [EVIL]}}, "", "/p/shop/customers?id=x"),
+    RecordRow("0:6", NOW, EVIL, "tombstone", 0, None, "", None),
+    RecordRow("0:5", None, EVIL, "cannot be read", 12, None, EVIL, "/p/shop/customers?id=x"),
 ]
 SEGMENTS = [
     SegmentRow(EVIL, EVIL, "live", 3, 1234, 5, 100, False, NOW, "/p/shop/segments/x", "/p/shop/members?segment=x"),
@@ -245,6 +252,7 @@ MADE: tuple[tuple[type[ListPage], dict[str, Any]], ...] = (
     (DeadLettersPage, {"here": "/p/shop/dead-letters", "rows": [LETTER], "newest": 1234}),
     (DistributionsPage, {"here": "/p/shop/distributions", "rows": DISTRIBUTIONS, "missing": EVIL}),
     (MessagesPage, {"here": "/p/shop/messages", "rows": MESSAGES, "missing": EVIL, "caption": "Messages"}),
+    (RecordsPage, {"here": "/p/shop/topics", "rows": RECORDS, "topic": "decisions", "newest": 1000}),
     (AuditPage, {"here": "/p/shop/audit", "rows": AUDITED}),
     (SuppressionsPage, SUPPRESSIONS),
     (SuppressionsPage, {**SUPPRESSIONS, "may_write": False, "note": "", "covering": Covering(EVIL, [], False, [])}),

@@ -48,7 +48,7 @@ def in_hand(app: BatchApp) -> int:
 
 @asynccontextmanager
 async def held_up(pool: asyncpg.Pool, wiring: Wiring, app: BatchApp, numbers: range) -> AsyncIterator[None]:
-    """What is read waits for Postgres: a chunk that is being written, and one behind it."""
+    """Have what is read wait for Postgres: a chunk that is being written, and one behind it."""
     async with pool.acquire() as connection:
         transaction = connection.transaction()
         await transaction.start()

@@ -16,6 +16,8 @@ from agents.broker.wire import Wire
 from schemas.errors import TryLater
 
 _TIMEOUT = 10.0
+PATIENCE = 3.0
+"""Of those who have an answer without what Kafka knows."""
 
 Place = tuple[str, int]
 """Topic, by its name on the broker, and partition."""
@@ -32,26 +34,35 @@ class Extent:
 
 
 class Extents:
-    """Asks the broker; one connection for as many questions as are needed."""
+    """Asks the broker; one connection for as many questions as are needed, from any thread.
 
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
-        self._admin = AdminClient({**wire.kafka.client(), "log_level": 0})
+    `patience`: seconds that a question may take.
+    """
+
+    def __init__(self, wire: Wire, *, patience: float = _TIMEOUT) -> None:
+        self._wire, self._patience = wire, patience
+        self._made: AdminClient | None = None
+
+    @property
+    def _admin(self) -> AdminClient:
+        made = self._made
+        if made is None:
+            made = self._made = AdminClient({**self._wire.kafka.client(), "log_level": 0})
+        return made
 
     def read(self, topics: Iterable[str], key: bytes | None = None) -> list[Extent]:
         """Every partition of some topics, named without prefix; with a key, the one of each that has its records.
 
         A topic that does not exist has none. Blocks. Raises TryLater while Kafka is away.
         """
-        with _passing_errors():
-            listed = self._admin.list_topics(timeout=_TIMEOUT).topics  # to name one could create it
+        with self._passing_errors() as deadline:
+            listed = self._admin.list_topics(timeout=self._patience).topics  # to name one could create it
             names = [name for name in map(self._wire.topic, topics) if name in listed]
             places = [TopicPartition(name, one) for name in names for one in _of(key, sorted(listed[name].partitions))]
             if not places:
                 return []
-            starts, ends = (
-                self._asked(dict.fromkeys(places, which)) for which in (OffsetSpec.earliest(), OffsetSpec.latest())
-            )
+            which = OffsetSpec.earliest(), OffsetSpec.latest()
+            starts, ends = self._asked(deadline, *(dict.fromkeys(places, one) for one in which))
         return [Extent(one.topic, one.partition, starts[one].offset, ends[one].offset) for one in places]
 
     def first_after(self, stamps: Mapping[Place, int]) -> dict[Place, int]:
@@ -62,33 +73,39 @@ class Extents:
         if not stamps:
             return {}
         asked = {TopicPartition(*place): OffsetSpec.for_timestamp(stamp + 1) for place, stamp in stamps.items()}
-        with _passing_errors():
-            found = self._asked(asked)
+        with self._passing_errors() as deadline:
+            (found,) = self._asked(deadline, asked)
         return {(one.topic, one.partition): answer.timestamp for one, answer in found.items() if answer.offset >= 0}
 
-    def _asked(self, places: Mapping[TopicPartition, OffsetSpec]) -> dict[TopicPartition, Any]:
-        """Answers by partition; a broker that has just started may need a moment to lead it."""
-        committed, deadline = IsolationLevel.READ_COMMITTED, time.monotonic() + _TIMEOUT
+    def _asked(
+        self, deadline: float, *questions: Mapping[TopicPartition, OffsetSpec]
+    ) -> list[dict[TopicPartition, Any]]:
+        """Answers by partition to questions asked at once; a broker that has just started may not lead it yet."""
+        committed = IsolationLevel.READ_COMMITTED
         while True:
-            answers = self._admin.list_offsets(dict(places), isolation_level=committed, request_timeout=_TIMEOUT)
+            left = max(0.1, deadline - time.monotonic())
+            asked = [
+                self._admin.list_offsets(dict(one), isolation_level=committed, request_timeout=left)
+                for one in questions
+            ]
             try:
-                return {place: answer.result(_TIMEOUT) for place, answer in answers.items()}
+                return [{place: answer.result(left) for place, answer in one.items()} for one in asked]
             except KafkaException:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.1)
 
+    @contextmanager
+    def _passing_errors(self) -> Iterator[float]:
+        """The moment until which to wait. A client that had no answer is replaced: see `renewed.py`."""
+        try:
+            yield time.monotonic() + self._patience
+        except (KafkaException, TimeoutError) as error:
+            self._made = None
+            said = f": {error.args[0].str()}" if isinstance(error, KafkaException) else " in time"
+            raise TryLater(f"Kafka does not answer{said}") from error
+
 
 def _of(key: bytes | None, partitions: list[int]) -> list[int]:
     """Those of some partitions that may have records of a key."""
     return partitions if key is None or not partitions else [partition_of(key, len(partitions))]
-
-
-@contextmanager
-def _passing_errors() -> Iterator[None]:
-    try:
-        yield
-    except KafkaException as error:
-        raise TryLater(f"Kafka does not answer: {error.args[0].str()}") from error
-    except TimeoutError as error:
-        raise TryLater("Kafka does not answer in time") from error

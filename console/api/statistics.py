@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from agents.broker.extents import Extents
 from console.api.recorded import NotRecorded, not_recorded
 from console.api.route import Call, Instant, Moment, Name, Reply, Route
 from console.control.results import DEFAULT_SINCE as RESULTS_SINCE
@@ -76,7 +75,7 @@ async def get_statistics(call: Call[Any, StatisticsAsked, None]) -> Reply:
     given = msgspec.structs.asdict(call.query)
     by = [one.strip() for one in (call.query.by or "").split(",")]
     question = read_question(await call.project(), given | {"by": [one for one in by if one]}, call.now)
-    found = await statistics(call.pool, Extents(call.wiring), question, MOST_NUMBERS)
+    found = await statistics(call.pool, call.wiring.extents, question, MOST_NUMBERS)
     reply = StatisticsFound(
         since=question.chosen.since,
         until=question.chosen.until or call.now,
@@ -159,7 +158,7 @@ class ResultsFound(msgspec.Struct, frozen=True, kw_only=True):
 async def get_results(call: Call[Any, ResultsAsked, None]) -> Reply:
     """The results, as `tidings results` shows them."""
     question = read_results_question(await call.project(), msgspec.structs.asdict(call.query), call.now)
-    found = await results(call.pool, Extents(call.wiring), question, call.now)
+    found = await results(call.pool, call.wiring.extents, question, call.now)
     reply = ResultsFound(
         since=question.chosen.since,
         until=question.chosen.until,

@@ -10,8 +10,9 @@ import msgspec
 from rich.markup import escape
 
 from console.cli.terminal import show_text, text
-from console.control.explain import DeliveryStory, RecordedEnd, RefusedRecord, Simulated, Story
+from console.control.explain import DeliveryStory, RecordedEnd, Simulated, Story
 from console.control.left_with_us import choice_words
+from console.control.refused_records import RefusedRecord
 from schemas.decision import Check, Decision
 from store.send_rows import SendRow
 from streams import selection

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import typer
 
-from agents.broker.extents import Extents
 from console.cli.context import SERVERS, Session, in_session
 from console.cli.terminal import AsJson, show_json, show_rows, show_text, warn
 from console.control.results import DEFAULT_SINCE as RESULTS_SINCE
@@ -40,7 +39,7 @@ def stats_command(
 
     async def ask(opened: Session) -> None:
         question = read_question(opened.project, given, opened.now)
-        found = await statistics(opened.pool, Extents(opened.wiring), question)
+        found = await statistics(opened.pool, opened.wiring.extents, question)
         missing = _NOT_KNOWN if found.behind is None else found.behind.in_words(opened.now)
         if missing:
             warn(missing)
@@ -65,7 +64,7 @@ def results_command(
 
     async def ask(opened: Session) -> None:
         question = read_results_question(opened.project, given, opened.now)
-        found = await results(opened.pool, Extents(opened.wiring), question, opened.now)
+        found = await results(opened.pool, opened.wiring.extents, question, opened.now)
         missing = _NOT_KNOWN if found.behind is None else found.behind.in_words(opened.now, "events and deliveries")
         if missing:
             warn(missing)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Literal
 
 import asyncpg
@@ -16,7 +16,8 @@ from msgspec import structs
 from agents.broker.extents import Extents
 from agents.broker.reader import TopicReader
 from agents.broker.wire import Wire
-from console.control.recorded_lag import Behind, missing, recorded_behind
+from console.control.meanwhile import meanwhile
+from console.control.recorded_lag import RECORDED, Behind, behind_of, behind_there, missing
 from schemas.decision import Check, Decision
 from schemas.errors import BadQuestion, BadRecord, TryLater
 from schemas.formats.cursors import parse_cursor, write_cursor
@@ -53,8 +54,8 @@ class Reading:
 class _Tail:
     """The part of the topic that recorders have not read. `decisions` is None where that is too much to read."""
 
-    unread: int
     decisions: list[Decision] | None
+    behind: Behind = Behind(0)
 
 
 async def recorded_decisions(
@@ -64,17 +65,17 @@ async def recorded_decisions(
 
     Without `lag`, which is for whoever knows it otherwise, Kafka is not asked.
     """
-    behind: Behind | None = None
-    try:  # first: what comes in meanwhile is then said to be missing, and is there
-        if lag:
-            behind = await recorded_behind(pool, Extents(wire), key=_key(wire, asked))
-    except TryLater as error:
-        if error.what == "Postgres":
-            raise
-    rows = await RecordedSearch(pool).decisions(asked, limit + 1, now)
-    page, older = _page(map(decision_of, rows), limit)
-    if behind is None:
+    search = RecordedSearch(pool)
+    if not lag:
+        page, older = _page(map(decision_of, await search.decisions(asked, limit + 1, now)), limit)
         return page, Reading(behind=None, older=older)
+    known = await positions(pool)  # first: what comes in meanwhile is then said to be missing, and is there
+    async with meanwhile(lambda: behind_there(known, wire.extents, _key(wire, asked))) as asking:
+        page, older = _page(map(decision_of, await search.decisions(asked, limit + 1, now)), limit)
+        try:
+            behind = await asking
+        except TryLater:
+            return page, Reading(behind=None, older=older)
     return page, Reading(behind=behind.records, behind_since=behind.since, older=older)
 
 
@@ -90,34 +91,34 @@ async def find_decisions(
 ) -> tuple[tuple[Decision, ...], Reading]:
     """A page of decisions, the oldest first, and how it came about. Raises TryLater."""
     search, topic = RecordedSearch(pool), wire.topic(DECISIONS)
-    known = [] if from_topics else [one for one in await positions(pool) if one.topic == topic]
-    rows = await search.decisions(asked, limit + 1, now) if known else []
-    notes = [] if known or from_topics else [_NEVER_RECORDED]
-    oldest = await search.oldest_day(keep)
-    reaches_back = asked.since is not None and asked.since.astimezone(UTC).date() < oldest
-    if reaches_back and known:
-        notes.append(f"recorders keep decisions from {oldest} on: what is older was looked for in their topic")
-    is_whole = not known or reaches_back
-    tail, behind = _Tail(0, []), Behind(0)
-    is_known = True
-    try:
-        tail = await asyncio.to_thread(
-            _read_topic, wire, asked, [] if is_whole else known, None if is_whole else _CHEAP
-        )
-        if tail.unread and not is_whole:
-            behind = await recorded_behind(pool, Extents(wire), key=_key(wire, asked))
-    except TryLater as error:
-        if not known:
-            raise
-        is_known = False
-        notes.append(f"{error}: what recorders have not read yet is not shown")
-    if said := behind.in_words(now):
+    known = [] if from_topics else await positions(pool)
+    has_begun = any(one.topic == topic for one in known)
+    notes = [] if has_begun or from_topics else [_NEVER_RECORDED]
+    reaches_back = False
+    if has_begun and asked.since is not None:
+        oldest = await search.oldest_day(keep)
+        reaches_back = asked.since.astimezone(UTC).date() < oldest
+        if reaches_back:
+            notes.append(f"recorders keep decisions from {oldest} on: what is older was looked for in their topic")
+    is_whole = not has_begun or reaches_back
+    read = partial(_read_topic, wire, asked) if is_whole else partial(_read_tail, wire, asked, known)
+    async with meanwhile(read) as reading:  # after the positions: what comes in between is in both
+        rows = await search.decisions(asked, limit + 1, now) if has_begun else []
+        try:
+            tail = await reading
+            missed: int | None = tail.behind.records
+        except TryLater as error:
+            if not has_begun:
+                raise
+            tail, missed = _Tail([]), None
+            notes.append(f"{error}: what recorders have not read yet is not shown")
+    if said := tail.behind.in_words(now):
         notes.append(f"{said}; {_READ if tail.decisions is not None else _NOT_READ}")
     found = {one.decision_id: one for one in map(decision_of, rows)}
     found |= {one.decision_id: one for one in await _without_erased(search, asked.project_id, tail.decisions or ())}
     page, older = _page(found.values(), limit)
-    missed = behind.records if is_known else None
-    return page, Reading("read models" if known else "topics", missed, behind.since, tuple(notes), older)
+    source: Source = "read models" if has_begun else "topics"
+    return page, Reading(source, missed, tail.behind.since, tuple(notes), older)
 
 
 _NEVER_RECORDED = (
@@ -155,21 +156,38 @@ def decision_of(row: Mapping[str, Any]) -> Decision:
 # -- from the topic ---------------------------------------------------------------------------------------------------
 
 
-def _read_topic(wire: Wire, asked: Asked, known: Sequence[Position], most: int | None) -> _Tail:
-    """Decisions that fit and lie behind what is known, unless more than `most` records do."""
+def _read_topic(wire: Wire, asked: Asked) -> _Tail:
+    """All of the topic that fits."""
+    there = Extents(wire).read([DECISIONS], _key(wire, asked))
+    return _Tail(_read_from(wire, asked, {one.partition: one.start for one in there if one.start < one.end}))
+
+
+def _read_tail(wire: Wire, asked: Asked, known: Sequence[Position]) -> _Tail:
+    """Decisions that fit and lie behind what recorders know, unless those are too many, and how far behind they are."""
+    topic, extents = wire.topic(DECISIONS), wire.extents
+    there = extents.read(RECORDED, _key(wire, asked))
+    decided = [one for one in there if one.topic == topic]
+    left = missing(known, decided)
+    if not left:
+        return _Tail([])
+    lag = behind_of(known, extents, there)
+    if sum(left.values()) > _CHEAP:
+        return _Tail(None, lag)
+    starts = {one.partition: one.end - left[place] for one in decided if (place := (topic, one.partition)) in left}
+    return _Tail(_read_from(wire, asked, starts), lag)
+
+
+def _read_from(wire: Wire, asked: Asked, starts: Mapping[int, int]) -> list[Decision]:
+    """Decisions that fit, from an offset of each of some partitions on."""
+    if not starts:
+        return []
     key, codec, found = _key(wire, asked), wire.codec(DECISIONS), list[Decision]()
-    there = Extents(wire).read([DECISIONS], key)
-    left = {partition: count for (_, partition), count in missing(known, there).items()}
-    unread = sum(left.values())
-    if not left or (most is not None and unread > most):
-        return _Tail(unread, None if left else [])
-    starts = {one.partition: one.end - left[one.partition] for one in there if one.partition in left}
     with TopicReader(wire, DECISIONS) as reader:
         for message in reader.until_now(list(starts), start=starts):
             if key in (None, message.key()):
                 with suppress(BadRecord):  # whoever reads it for work has dead-lettered it
                     found.append(read_as(codec.decode(message.value() or b""), Decision))
-    return _Tail(unread, [one for one in found if _fits(one, asked)])
+    return [one for one in found if _fits(one, asked)]
 
 
 def _key(wire: Wire, asked: Asked) -> bytes | None:

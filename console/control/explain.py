@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -15,19 +14,19 @@ import msgspec
 from agents.broker.reader import TopicReader
 from agents.broker.wire import Wire
 from agents.wiring import Wiring
-from console.control import dead_letters
 from console.control.decision_search import PAGE, Reading, event_at, find_decisions, recorded_decisions
 from console.control.events import customer_of
 from console.control.known_memberships import KnownMemberships, MembershipRows
+from console.control.meanwhile import meanwhile
 from console.control.not_found import not_found
+from console.control.refused_records import RefusedRecord, dead_letters_of
 from console.control.rows import of_row
-from schemas.dead_letter import DeadLetter
 from schemas.decision import Decision
 from schemas.distribution import Distribution
 from schemas.errors import BadQuestion, TryLater
 from schemas.events.triggers import TRIGGERS
 from schemas.record import JsonObject
-from schemas.topics import CUSTOMERS, DEAD_LETTERS
+from schemas.topics import CUSTOMERS
 from store.consent_choices import Choice, ConsentChoices
 from store.read_models.search import Asked, Place, RecordedSearch
 from store.segments import Segments
@@ -46,8 +45,6 @@ _MOST = 200
 """Deliveries of a customer in a story, at most."""
 _DELIVERY_ID = "dlv_"
 _EVER = datetime.min.replace(tzinfo=UTC)
-_NEWEST_LETTERS = 20_000
-"""Dead-letters that are looked through for those of a customer: they are found by reading them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,15 +159,6 @@ class DeliveryStory:
 
 
 @dataclass(frozen=True, slots=True)
-class RefusedRecord:
-    """A record that was dead-lettered: its place among them, where it was read, and why it was refused."""
-
-    place: str
-    record: str
-    facts: DeadLetter
-
-
-@dataclass(frozen=True, slots=True)
 class CannotJudge:
     """A segment that cannot judge a customer, and why."""
 
@@ -249,6 +237,24 @@ class Story:
 async def story(pool: asyncpg.Pool, wiring: Wiring, project_id: str, asking: Asking, now: datetime) -> Story:
     """The story of a customer, of one delivery (`dlv_…`), or of what else is asked. Raises NotFound, BadQuestion."""
     asked = await _resolve(pool, project_id, asking)
+    customer = asked.customer_id
+    if not asking.is_all or customer is None or asked.delivery_id or asking.only_recorded:
+        return await _told(pool, wiring, project_id, asking, asked, now)
+    async with meanwhile(partial(dead_letters_of, wiring, wiring.key(project_id, customer))) as letters:
+        found = await _told(pool, wiring, project_id, asking, asked, now)
+        unjudged = await Segments(pool).unjudged_of_customer(project_id, customer)
+        found = replace(found, unjudged=tuple(of_row(CannotJudge, row) for row in unjudged))
+        try:
+            return replace(found, dead_letters=await letters)
+        except TryLater as error:
+            notes = *found.reading.notes, f"{error}: dead-letters are not shown"
+            return replace(found, reading=replace(found.reading, notes=notes))
+
+
+async def _told(
+    pool: asyncpg.Pool, wiring: Wiring, project_id: str, asking: Asking, asked: Asked, now: datetime
+) -> Story:
+    """The story without what kept messages from coming about."""
     if asking.only_recorded:
         decisions, reading = await recorded_decisions(pool, wiring, asked, now=now, limit=asking.limit, lag=asking.lag)
     else:
@@ -266,26 +272,7 @@ async def story(pool: asyncpg.Pool, wiring: Wiring, project_id: str, asking: Ask
     )
     if not asking.is_all or asked.customer_id is None:
         return found
-    found = replace(found, choices=await ConsentChoices(pool).of(project_id, asked.customer_id))
-    return (
-        found
-        if asked.delivery_id or asking.only_recorded
-        else await _with_refusals(pool, wiring, asked.customer_id, project_id, found)
-    )
-
-
-async def _with_refusals(pool: asyncpg.Pool, wire: Wire, customer: str, project_id: str, found: Story) -> Story:
-    """With what kept messages from coming about; without dead-letters where Kafka is away."""
-    unjudged = await Segments(pool).unjudged_of_customer(project_id, customer)
-    letters: tuple[RefusedRecord, ...] = ()
-    reading = found.reading
-    try:
-        letters = await asyncio.to_thread(dead_letters_of, wire, wire.key(project_id, customer))
-    except TryLater as error:
-        reading = replace(reading, notes=(*reading.notes, f"{error}: dead-letters are not shown"))
-    return replace(
-        found, unjudged=tuple(of_row(CannotJudge, row) for row in unjudged), dead_letters=letters, reading=reading
-    )
+    return replace(found, choices=await ConsentChoices(pool).of(project_id, asked.customer_id))
 
 
 async def _resolve(pool: asyncpg.Pool, project_id: str, asking: Asking) -> Asked:
@@ -375,6 +362,8 @@ async def _deliveries(
     pool: asyncpg.Pool, rows: Sequence[Mapping[str, Any]], distribution: str | None
 ) -> tuple[DeliveryStory, ...]:
     chosen = [row for row in rows if distribution in (None, row["distribution_id"])]
+    if not chosen:
+        return ()
     ids = [row["delivery_id"] for row in chosen]
     attempts = [of_row(Attempt, row) for row in await Ledger(pool).attempts_of(ids)]
     actions = [of_row(ActionTaken, row) for row in await Deliveries(pool).actions_of(ids)]
@@ -390,11 +379,3 @@ async def _deliveries(
         )
         for row in chosen
     )
-
-
-def dead_letters_of(wire: Wire, key: bytes) -> tuple[RefusedRecord, ...]:
-    """The newest dead-letters with a customer's key, whatever partition they are on. Raises TryLater."""
-    with TopicReader(wire, DEAD_LETTERS) as reader:
-        found = dead_letters.select(reader, dead_letters.Filter(), newest=_NEWEST_LETTERS)
-        mine = [one for one in found if one.message.key() == key]
-    return tuple(RefusedRecord(one.place, one.source, one.facts) for one in mine)

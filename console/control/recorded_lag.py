@@ -46,13 +46,24 @@ async def recorded_behind(
     Raises TryLater while Kafka or Postgres is away.
     """
     known = await positions(pool)  # before the ends, so that what comes in between is missing rather than not
-    there = await asyncio.to_thread(extents.read, topics, key)
+    return await asyncio.to_thread(behind_there, known, extents, key, topics)
+
+
+def behind_there(
+    known: Sequence[Position], extents: Extents, key: bytes | None, topics: Sequence[str] = RECORDED
+) -> Behind:
+    """The same for whoever knows how far recorders are. Blocks. Raises TryLater while Kafka is away."""
+    return behind_of(known, extents, extents.read(topics, key))
+
+
+def behind_of(known: Sequence[Position], extents: Extents, there: Sequence[Extent]) -> Behind:
+    """The same for whoever knows what is there as well."""
     left = missing(known, there)
     if not left:
         return Behind(0)
     stamps = {(one.topic, one.partition): one.stamp for one in known}
     before = {place: stamps.get(place, _NOT_BEGUN) for place in left}
-    found = await asyncio.to_thread(extents.first_after, before)
+    found = extents.first_after(before)
     return Behind(sum(left.values()), moment(min(found.get(place, before[place]) for place in left)))
 
 

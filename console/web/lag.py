@@ -10,7 +10,6 @@ from datetime import datetime
 
 import asyncpg
 
-from agents.broker.extents import Extents
 from agents.broker.groups import Groups, Member
 from agents.wiring import Wiring
 from console.control.lag import GroupLag, group_lags
@@ -36,7 +35,6 @@ class Lag:
 
     def __init__(self, wiring: Wiring) -> None:
         self._wiring = wiring
-        self._extents: Extents | None = None
         self._asking: asyncio.Task[None] | None = None
         self._known: Behind | None = None
         self._known_at = -math.inf
@@ -75,7 +73,5 @@ class Lag:
         return asyncio.get_running_loop().time() - self._known_at
 
     async def _ask(self, pool: asyncpg.Pool) -> None:
-        if self._extents is None:
-            self._extents = Extents(self._wiring)
-        self._known = await known_behind(pool, self._extents)
+        self._known = await known_behind(pool, self._wiring.extents)
         self._known_at = asyncio.get_running_loop().time()

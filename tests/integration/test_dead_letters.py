@@ -17,7 +17,7 @@ from agents.broker.reader import TopicReader
 from agents.broker.records import Output
 from agents.wiring import Wiring
 from console.cli.main import app
-from console.control.explain import dead_letters_of
+from console.control.refused_records import dead_letters_of
 from schemas.dead_letter import DeadLetter
 from tests.environment import environment_of
 

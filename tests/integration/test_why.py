@@ -273,7 +273,7 @@ async def test_while_kafka_is_away_what_is_recorded_is_told(
 ) -> None:
     """The broker's address leads nowhere."""
     await kept(pool, wiring, [of_customer(1)])
-    monkeypatch.setattr("agents.broker.extents._TIMEOUT", 0.5)
+    monkeypatch.setattr("agents.broker.extents.PATIENCE", 0.5)
     monkeypatch.setattr(type(wiring.settings.kafka), "client", lambda _: {"bootstrap.servers": "127.0.0.1:1"})
     found = await told(pool, wiring, who="c1")
     assert [one.event.id for one in found.decisions] == ["ev1"]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -32,56 +35,41 @@ from streams.upstream import Headers, unwrapped
 T = TypeVar("T")
 
 
-class EventReader:
-    """Reads the heads of an event topic's records. `topic` is its name without prefix, `max_bytes` a record's limit.
+class EventChecks:
+    """Reads the heads of decoded events of a topic (without prefix): at once where all is right, else closely.
 
     `default_project` is the project of events in a form that names none (`upstream.py`), and the one whose keys are the
     customers' ids alone (`record_key.py`).
     """
 
-    def __init__(
-        self, topic: str, codec: TopicCodec, *, max_future: timedelta, max_bytes: int, default_project: str
-    ) -> None:
-        self.topic, self._max_future, self._max_bytes = topic, max_future, max_bytes
+    def __init__(self, topic: str, *, max_future: timedelta, default_project: str) -> None:
+        self.topic, self._max_future = topic, max_future
         self._default = default_project
         self._now = self._latest = self._too_late = datetime.min.replace(tzinfo=UTC)
         """`_latest`: a clock that is set back makes no event one of the future."""
-        self._decode = codec.decode
-        self._straight = codec.straight(Head[data_type(topic)])  # type: ignore[misc]
-        self._required = {
-            kind: tuple(name for name in trigger.required if _may_be_none(trigger, name))
-            for kind, trigger in triggers_on(topic).items()
-        }
+        self._head = head_type(topic)
+        self._required = _required_on(topic)
 
-    def decode(self, raw: bytes, headers: Headers = ()) -> dict[str, Any]:
-        """The whole event as plain mappings, in our form whatever it came in. Raises BadRecord."""
-        try:
-            decoded = self._decode(raw)
-        except Undecodable as error:
-            if any(name == _SCHEMA_HEADER for name, _ in headers):
-                raise Undecodable(f"{error}. {_WITH_SCHEMA_HEADER}") from error
-            raise
-        return unwrapped(decoded, headers, self._default)
+    def read_decoded(self, event: dict[str, Any], key: bytes | None, now: datetime) -> Head[Any]:
+        """The head of an event as plain mappings. Raises BadRecord naming what is wrong and what is allowed."""
+        self._at(now)
+        head: Head[Any] | None = None
+        with suppress(msgspec.ValidationError):
+            head = msgspec.convert(event, self._head)
+        return self._quickly(head, key) or self._closely(event, key)
 
-    def read(self, raw: bytes, key: bytes | None, now: datetime, headers: Headers = ()) -> Head[Any]:
-        """The head of a record. Raises BadRecord naming what is wrong and what is allowed."""
-        if len(raw) > self._max_bytes:
-            raise TooLarge(f"{len(raw)} bytes; matcher.max_event_bytes allows {self._max_bytes}")
+    def _at(self, now: datetime) -> None:
         if now is not self._now:  # one moment for many records
             self._now, self._latest = now, max(self._latest, now)
             self._too_late = self._latest + self._max_future
-        return self._quickly(raw, key) or read_event(
-            self.decode(raw, headers),
-            self.topic,
-            key,
-            now=self._latest,
-            max_future=self._max_future,
-            default_project=self._default,
+
+    def _closely(self, event: dict[str, Any], key: bytes | None) -> Head[Any]:
+        return read_event(
+            event, self.topic, key, now=self._latest, max_future=self._max_future, default_project=self._default
         )
 
-    def _quickly(self, raw: bytes, key: bytes | None) -> Head[Any] | None:
+    def _quickly(self, head: Head[Any] | None, key: bytes | None) -> Head[Any] | None:
         """The head of a record that is right in every respect; None for anything that needs a closer look."""
-        head: Head[Any] | None = self._straight(raw)
         if head is None or not (0 < len(head.id) <= MAX_ID and 0 < len(head.project_id) <= MAX_ID):
             return None
         required = self._required.get(head.type)
@@ -104,6 +92,50 @@ class EventReader:
         """True for the key of a customer of another project than the default one."""
         right = record_key(project_id, customer_id, self._default)
         return right.encode() == key and right.count(SEPARATOR) == 1 and _NOT_KEPT not in right and customer_id != ""
+
+
+class EventReader(EventChecks):
+    """Reads the heads of an event topic's records. `max_bytes` is a record's limit."""
+
+    def __init__(
+        self, topic: str, codec: TopicCodec, *, max_future: timedelta, max_bytes: int, default_project: str
+    ) -> None:
+        super().__init__(topic, max_future=max_future, default_project=default_project)
+        self._max_bytes = max_bytes
+        self._decode = codec.decode
+        self._straight = codec.straight(self._head)
+
+    def decode(self, raw: bytes, headers: Headers = ()) -> dict[str, Any]:
+        """The whole event as plain mappings, in our form whatever it came in. Raises BadRecord."""
+        try:
+            decoded = self._decode(raw)
+        except Undecodable as error:
+            if any(name == _SCHEMA_HEADER for name, _ in headers):
+                raise Undecodable(f"{error}. {_WITH_SCHEMA_HEADER}") from error
+            raise
+        return unwrapped(decoded, headers, self._default)
+
+    def read(self, raw: bytes, key: bytes | None, now: datetime, headers: Headers = ()) -> Head[Any]:
+        """The head of a record. Raises BadRecord naming what is wrong and what is allowed."""
+        if len(raw) > self._max_bytes:
+            raise TooLarge(f"{len(raw)} bytes; matcher.max_event_bytes allows {self._max_bytes}")
+        self._at(now)
+        return self._quickly(self._straight(raw), key) or self._closely(self.decode(raw, headers), key)
+
+
+@cache
+def head_type(topic: str) -> Any:
+    """The head of the events on a topic (without prefix)."""
+    return Head[data_type(topic)]  # type: ignore[misc]
+
+
+@cache
+def _required_on(topic: str) -> Mapping[str, tuple[str, ...]]:
+    """The objects that each type on a topic requires, and its struct leaves out where they are not there."""
+    return {
+        kind: tuple(name for name in trigger.required if _may_be_none(trigger, name))
+        for kind, trigger in triggers_on(topic).items()
+    }
 
 
 def topic_of(event: dict[str, Any]) -> str | None:

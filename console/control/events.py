@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
-
-import msgspec
 
 from agents.broker.producer import Producer, write_all
 from agents.broker.records import Output
@@ -22,7 +20,7 @@ from schemas.events.triggers import TRIGGERS
 from schemas.record import JsonObject
 from schemas.topics import CUSTOMERS
 from schemas.wire.json_text import decode_json
-from streams.events import read_customer, read_event
+from streams.events import EventChecks, read_customer
 from streams.upstream import unwrapped
 from streams.values.wording import invalid
 
@@ -56,6 +54,13 @@ class Reading:
     now: datetime
     customers: bool = False
     max_bytes: int = 1_048_576
+    _checks: dict[str, EventChecks] = field(default_factory=dict, compare=False, repr=False)
+
+    def checks(self, topic: str, default_project: str) -> EventChecks:
+        """The checks of a topic's events, the same for all that are read."""
+        if topic not in self._checks:
+            self._checks[topic] = EventChecks(topic, max_future=self.max_future, default_project=default_project)
+        return self._checks[topic]
 
     @classmethod
     def by(cls, limits: Matcher, project_id: str, now: datetime, *, customers: bool = False) -> Reading:
@@ -126,9 +131,12 @@ def read_record(wire: Wire, record: Any, reading: Reading) -> tuple[str, bytes, 
     trigger = TRIGGERS.get(str(record.get("type")))
     if trigger is None:
         raise InvalidEvent(f"type {record.get('type')!r} is not known; there are: {', '.join(TRIGGERS)}", path="type")
-    key, default = wire.key(str(record.get("project_id", "")), customer_of(record)), wire.default_project
-    read_event(record, trigger.topic, key, now=reading.now, max_future=reading.max_future, default_project=default)
-    return trigger.topic, key, msgspec.convert(record, Event)
+    key = wire.key(str(record.get("project_id", "")), customer_of(record))
+    head = reading.checks(trigger.topic, wire.default_project).read_decoded(record, key, reading.now)
+    event = Event(
+        id=head.id, project_id=head.project_id, type=head.type, created_at=head.created_at, data=record["data"]
+    )
+    return trigger.topic, key, event
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,5 +206,5 @@ def encoded(wire: Wire, topic: str, record: Any, most: int) -> bytes:
 
 def of_project(event: Any, project_id: str) -> Any:
     """An event in our own form that names no project, as one of this project; any other form says nothing of one."""
-    is_ours = isinstance(event, dict) and "specversion" not in event and "event" not in event
-    return {"project_id": project_id, **event} if is_ours else event
+    is_nobodys = isinstance(event, dict) and not any(name in event for name in ("project_id", "specversion", "event"))
+    return {"project_id": project_id, **event} if is_nobodys else event

@@ -25,7 +25,7 @@ def decode_json(raw: bytes | str) -> Any:
         raise Undecodable(f"starts as JSON but is not valid: {_cause(raw, error)}") from error
     except RecursionError as error:
         raise TooDeep(_too_deep()) from error
-    if may_be_deep and _deeper_than(value, MAX_DEPTH):
+    if may_be_deep and _is_too_deep(raw, value):
         raise TooDeep(_too_deep())
     return value
 
@@ -72,6 +72,24 @@ def _cause(raw: bytes | str, error: Exception) -> str:
 
 
 _LONE_SURROGATE = re.compile(r"\\u[dD][89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F]")
+
+
+def _is_too_deep(raw: bytes | str, value: Any) -> bool:
+    """Look at a value; of a list only at the members that have so many brackets: others are not so deep."""
+    if not isinstance(value, list):
+        return _deeper_than(value, MAX_DEPTH)
+    return any(
+        _opening(bytes(written)) >= MAX_DEPTH and _deeper_than(one, MAX_DEPTH - 1)
+        for one, written in zip(value, _MEMBERS.decode(raw), strict=True)
+    )
+
+
+_MEMBERS = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def _opening(raw: bytes) -> int:
+    """The brackets that open something, and those in texts: in half the time of `count`."""
+    return len(raw) - len(raw.replace(b"{", b"").replace(b"[", b""))
 
 
 def _too_deep() -> str:

@@ -66,7 +66,8 @@ def test_a_sample_is_the_same_event_by_every_way_of_reading(trigger: Trigger) ->
         slowly = read_event(
             reader.decode(raw), trigger.topic, b"cust_17", now=NOW, max_future=DAYS, default_project="shop"
         )
-        assert reader.read(raw, b"cust_17", NOW) == reader._quickly(raw, b"cust_17") == slowly
+        assert reader.read(raw, b"cust_17", NOW) == reader._quickly(reader._straight(raw), b"cust_17") == slowly
+        assert reader.read_decoded(reader.decode(raw), b"cust_17", NOW) == slowly
         heads.append(slowly)
     assert heads[0] == heads[1]
     assert set(sample["data"]) == set(trigger.objects)

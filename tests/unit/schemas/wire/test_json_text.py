@@ -8,10 +8,11 @@ from schemas.errors import TooDeep
 from schemas.wire.json_text import MAX_DEPTH, decode_json
 
 AROUND = '{"a": 1}, {"b": []}, '
+TEXTS = '"{[{[{[{[", '
 
 
 @pytest.mark.parametrize("opening", ["[", '{"a":', '[{"a":'], ids=["lists", "objects", "both"])
-@pytest.mark.parametrize("around", ["", 50 * AROUND], ids=["alone", "among many"])
+@pytest.mark.parametrize("around", ["", 50 * AROUND, 50 * TEXTS], ids=["alone", "among many", "among texts"])
 def test_the_last_level_is_read_and_the_next_is_not(opening: str, around: str) -> None:
     count = opening.count("[") + opening.count("{")
     closing = "".join({"[": "]", "{": "}"}[one] for one in reversed(opening) if one in "[{")

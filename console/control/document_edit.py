@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from io import StringIO
+from textwrap import dedent, indent
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.scalarstring import LiteralScalarString
 
@@ -123,6 +124,9 @@ def _changed(own: str, name: str, value: Any) -> str:
     tree = _tree(own)
     if not isinstance(tree, CommentedMap) or list(tree) != [name]:
         return _dumped({name: _fresh(value)}, {name: value})
+    text = _with_entries(own, *_only_list(tree[name], value))
+    if text and values_of(text) == [{name: value}]:
+        return text
     tree[name] = _merged(tree[name], value)
     return _dumped(tree, {name: value}, is_indented=bool(_INDENTED.search(own)))
 
@@ -138,6 +142,65 @@ def _dumped(tree: Any, wanted: dict[str, Any], *, is_indented: bool = True) -> s
         return written(wanted)
     text = out.getvalue()
     return text if values_of(text) == [wanted] else written(wanted)
+
+
+def _only_list(old: Any, new: Any) -> tuple[Any, list[Any]]:
+    """The one list, with an entry a line, in which two values differ; (None, []) where they differ elsewhere."""
+    if isinstance(old, CommentedSeq) and isinstance(new, list) and not old.fa.flow_style() and old and new:
+        return old, new
+    if isinstance(old, dict) and isinstance(new, dict) and list(old) == list(new):
+        differing = [name for name in old if not _same(old[name], new[name])]
+        if len(differing) == 1:
+            return _only_list(old[differing[0]], new[differing[0]])
+    return None, []
+
+
+def _with_entries(own: str, old: Any, new: list[Any]) -> str:
+    """Lines with other entries in a list of theirs: what goes takes the comments before it along.
+
+    The library gives a comment to the entry before it, so that the wrong one would go. Empty where it cannot be done.
+    """
+    lines = own.splitlines(keepends=True)
+    starts = [] if old is None else [old.lc.item(number)[0] for number in range(len(old))]
+    if not starts or any(not lines[start].lstrip().startswith("- ") for start in starts):
+        return ""
+    dash = len(lines[starts[0]]) - len(lines[starts[0]].lstrip())
+    begins = [_begin(lines, start) for start in starts]
+    parts = ["".join(lines[begin:end]) for begin, end in zip(begins, [*begins[1:], len(lines)], strict=True)]
+    keys = [_key(one) for one in old], [_key(one) for one in new]
+    made = ["".join(lines[: begins[0]])]
+    for tag, start, end, new_start, new_end in SequenceMatcher(None, *keys, autojunk=False).get_opcodes():
+        if tag == "equal":
+            made += parts[start:end]
+            continue
+        for place, value in enumerate(new[new_start:new_end], start):
+            made.append(_entry(parts[place] if place < end else "", value, dash))
+    return "".join(made)
+
+
+def _begin(lines: Sequence[str], start: int) -> int:
+    """The first line of an entry: that of the comments before it."""
+    while start > 0 and (not lines[start - 1].strip() or lines[start - 1].lstrip().startswith("#")):
+        start -= 1
+    return start
+
+
+def _entry(part: str, value: Any, dash: int) -> str:
+    """An entry of a list with another value, set in; nothing is there yet where `part` is empty."""
+    tree = _tree(dedent(part)) if part else None
+    if isinstance(tree, CommentedSeq) and len(tree) == 1:
+        lines = part.splitlines(keepends=True)
+        head = next(number for number, line in enumerate(lines) if line.lstrip().startswith("- "))
+        tree = _tree(dedent("".join(lines[head:])))
+        tree[0] = _merged(tree[0], value)
+        return "".join(lines[:head]) + indent(_listed(tree, value), " " * dash)
+    return indent(_listed([_fresh(value)], value), " " * dash)
+
+
+def _listed(tree: Any, value: Any) -> str:
+    """A list of one entry as text; values of documents are mappings, so it is compared below a key."""
+    text = _dumped({"entries": tree}, {"entries": [value]}, is_indented=False)
+    return text.removeprefix("entries:\n") if text.startswith("entries:\n- ") else ""
 
 
 def _merged(old: Any, new: Any) -> Any:

@@ -229,8 +229,9 @@ def _scalar(given: Any, kind: Kind) -> Any:
             return read if isinstance(read, bool) else given
         case "text":
             return given
-        case _:
-            return read if is_number or isinstance(read, bool) else given
+        case _:  # of a field that nobody described, 007 is a text
+            is_plain = str(read) == given
+            return read if (is_number and is_plain) or isinstance(read, bool) else given
 
 
 def _yaml(given: str) -> Any:

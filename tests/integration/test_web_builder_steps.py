@@ -6,14 +6,18 @@ import html
 import json
 import re
 from collections.abc import AsyncIterator, Mapping
+from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from agents.broker.reader import TopicReader
+from agents.clock import utc_now
 from agents.wiring import Wiring
 from console.control import distributions
 from console.control.document_texts import values_of
+from console.control.events import Reading, publish_lines
 from deploy.settings.settings import Settings
 from deploy.settings.web import Web
 from schemas.events.triggers import TRIGGERS
@@ -30,7 +34,7 @@ FAMILIES = tuple({one.topic: one.type for one in TRIGGERS.values()}.values())
 
 @pytest.fixture
 def wiring(settings: Settings, dsn: str) -> Any:
-    with wired(settings, dsn, ("distributions", "events.orders")) as made:
+    with wired(settings, dsn, ("distributions", "events.orders", "customers")) as made:
         yield made
 
 
@@ -211,11 +215,13 @@ async def test_conditions_come_and_go_by_rows_and_the_rest_is_left_to_the_yaml(s
     assert shown.count("This part has no row") == 2
     for name in ("order.amount", "customer.segments", "event.created_at"):
         assert f'<option value="{name}">' in shown, "a field of the trigger's"
-    page = await press(
-        mine, page, "stay", when_5_path="customer.metadata.zip", when_5_test="is", when_5_value='"00950"'
-    )
-    assert values(page)["when"]["all"][-1] == {"customer.metadata.zip": {"is": "00950"}}
-    assert fields_of(page)["when_5_value"] == '"00950"', "quoted where it would be a number"
+    page = await press(mine, page, "stay", when_5_path="customer.metadata.zip", when_5_test="is", when_5_value='"950"')
+    assert values(page)["when"]["all"][-1] == {"customer.metadata.zip": {"is": "950"}}
+    assert fields_of(page)["when_5_value"] == '"950"', "quoted where it would be a number"
+    zeros = {"when_6_path": "customer.metadata.phone", "when_6_test": "in", "when_6_value": "007, 7"}
+    page = await press(mine, page, "stay", **zeros)
+    assert values(page)["when"]["all"][-1] == {"customer.metadata.phone": {"in": ["007", 7]}}, "no zero is lost"
+    page = await press(mine, page, "drop:6")
     page = await press(mine, page, "drop:0")
     assert values(page)["when"]["all"][0] == {"order.amount": {"less_than": 5000}}
     page = await press(mine, page, "drop:2", when_mode="any")
@@ -335,8 +341,27 @@ async def test_those_who_are_in_the_segment_are_counted_before_it_is_live(site: 
     assert (made.status, made.backfill and made.backfill.who) == ("LIVE", "now_and_later")
 
 
+async def test_the_last_event_of_its_trigger_is_taken_from_the_topic(site: Site, wiring: Wiring) -> None:
+    events = [TRIGGERS["customer.order.paid"].sample(project_id="shop", event_id=f"ev_{number}") for number in range(3)]
+    events.append(TRIGGERS["customer.order.created"].sample(project_id="shop", event_id="ev_other"))
+    for number, event in enumerate(events):
+        event["created_at"] = f"2026-11-20T09:12:0{number}Z"
+    reading = Reading("shop", timedelta(days=1), utc_now())
+    published = await publish_lines(wiring, map(msgspec.json.encode, events), reading)
+    assert published.problems == ()
+    mine = await signed_in(site, "editor")
+    page = await press(mine, await at(mine, FULL, "summary"), "event")
+    assert (page.status, json.loads(fields_of(page)["event"])["id"]) == (200, "ev_2")
+    assert "The last one: events.orders-0@2" in page.text
+
+
 async def test_a_preflight_says_what_would_stop_it(site: Site) -> None:
     mine = await signed_in(site, "editor")
+    private = FULL.replace("https://hooks.example.com/x", "https://10.0.0.1/x")
     page = await press(mine, await at(mine, FULL, "summary"), "preflight")
-    assert page.status == 200
-    assert "It could not be looked over" in page.text or "<caption>The worst first</caption>" in page.text
+    said = html.unescape(page.text)
+    assert (page.status, "It could not be looked over" in said) == (200, False), said
+    assert "<caption>The worst first</caption>" in said
+    assert "Nothing is known of whom it goes to" in said
+    wrong = await at(mine, private, "summary")
+    assert "What is missing or wrong" in wrong.text, "a private address is refused before"

@@ -78,6 +78,54 @@ def test_entries_of_a_list_go_and_come_and_the_others_stay() -> None:
     assert "text: |-\n        One\n        Two\n" in added, "lines stay lines"
 
 
+LISTED = """channels:
+  # one
+  - sms:
+      account: a   # its account
+      text: |
+        Line one
+          indented
+
+        Line two
+  # two
+  - email:
+      text: >
+        folded text
+        goes on
+      subject: x
+  # three
+  - webhook: {url: "https://x", type: a}
+when:
+  all:
+  # first
+  - a.b: {is: 1}
+  # second
+  - not: {c.d: {is: 2}}
+# after
+status: DRAFT
+"""
+
+
+@pytest.mark.parametrize(("place", "gone"), [(0, 7), (1, 6), (2, 2)])
+def test_an_entry_takes_its_own_comment_along(place: int, gone: int) -> None:
+    """Reported elsewhere: the comment after what is deleted goes, and its own stays before another one."""
+    (values,) = values_of(LISTED)
+    left = [one for number, one in enumerate(values["channels"]) if number != place]
+    removed, added = lines(LISTED, with_values(LISTED, {"channels": left}, ORDER))
+    assert (len([one for one in removed if one.strip()]), added) == (gone, [])
+    assert removed[0] == f"  # {('one', 'two', 'three')[place]}"
+
+
+def test_texts_of_several_lines_stay_as_they_are_written() -> None:
+    """Reported elsewhere: a literal text becomes a folded one where another field changes."""
+    (values,) = values_of(LISTED)
+    values["channels"][0]["sms"]["account"], values["channels"][1]["email"]["subject"] = "b", "y"
+    after = with_values(LISTED, {"channels": values["channels"]}, ORDER)
+    assert lines(LISTED, after)[1] == ["      account: b   # its account", "      subject: y"]
+    when = with_values(LISTED, {"when": {"all": values["when"]["all"][1:]}}, ORDER)
+    assert lines(LISTED, when) == (["  # first", "  - a.b: {is: 1}"], [])
+
+
 @pytest.mark.parametrize(
     "text",
     ['{"distribution": "x", "name": "y"}', "a: &x {b: 1}\nc: *x\nname: z\n", "{a: 1, name: z}", "? a\n: 1\nname: z\n"],

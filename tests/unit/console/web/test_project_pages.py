@@ -163,6 +163,7 @@ def hold(page: ProjectPage) -> None:
     assert read.names["svg"] == text.count('class="gauge') >= bars
     assert not [one for one in read.attributes if one.startswith("on") or one == "style"]
     assert all(not link.startswith("javascript:") for link in read.links)
+    assert '<body class="in-project">' in text
     assert "{{ 7 * 7 }}" in html.unescape(text)
     assert "49" not in re.sub(r"\d{4,}|/static/[^\"]*", "", html.unescape(text))
     seen = re.sub(r'value="[^"]*"|(?<=>)[^<]*(?=</textarea>)', "", text)  # which go back as they came

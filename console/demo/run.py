@@ -29,7 +29,7 @@ from console.demo.asked import recomputed
 from console.demo.compare import Compared, compare
 from console.demo.expected import Expected, expect
 from console.demo.population import Sent, customers, events
-from console.demo.stage import PROJECT, Stage, stage
+from console.demo.stage import PROJECT, Stage, everything, stage
 from console.demo.stands import STANDS, Due, Told, said
 from schemas.closed import ChannelName
 from schemas.decision import Decision
@@ -82,7 +82,7 @@ async def _demo(size: Size, *, keep: bool) -> int:
                 bars.stop()
                 _show(report, played, kept=keep)
                 if keep:
-                    await _keep()
+                    await _keep(played)
             finally:
                 is_ending.set()
     return 0 if ok else PROBLEM
@@ -292,6 +292,10 @@ def _show_next(delivery: str, *, kept: bool) -> None:
     )
 
 
-async def _keep() -> None:
-    show_text("\nEverything is still running; Ctrl-C stops it.")
-    await asyncio.Event().wait()
+async def _keep(played: Stage) -> None:
+    async with everything(played) as link:
+        show_text(f"\nThe pages, of which you are the admin, begin here; the link can be used once:\n  {link}")
+        show_text("\nEverything is running; Ctrl-C stops it.")
+        while True:
+            await asyncio.to_thread(_look_after, played)
+            await asyncio.sleep(1.0)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import getpass
 import json
 import os
 import secrets
 import shutil
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+
+import aiohttp
 
 from agents.broker.lag import LagReader
 from agents.broker.topics import Provision
@@ -20,11 +25,13 @@ from agents.clock import utc_now
 from agents.wiring import Wiring
 from console.cli.context import database, with_endpoints
 from console.cli.supervisor import Supervisor, servers, worker_environ, workers
-from console.control import accounts, api_keys, campaigns, distributions
+from console.control import accounts, api_keys, campaigns, distributions, users
 from console.control.api_keys import NewKey
 from console.control.context import ProjectContext
 from console.control.distributions import announcer
 from console.control.files.documents import read_documents
+from console.control.user_links import address_of_link
+from console.control.users import NewUser
 from console.demo.asked import Api
 from console.demo.stands import EXAMPLES, LEGACY_SECRET, STANDS, WEBHOOK_SECRET, Fake
 from deploy.embedded.jars import Progress
@@ -37,6 +44,7 @@ from schemas.distribution import Distribution
 from schemas.errors import CannotStart
 from store.accounts import AccountKey, Accounts
 from store.api_keys import ApiKeys
+from store.users import Users
 
 PROJECT = "demo"
 FOLDERS = ("distributions", "providers")
@@ -51,6 +59,9 @@ keys = ["demo:{key}"]
 
 [api]
 port = {api}
+
+[web]
+port = {web}
 
 [topics]
 partitions = 2
@@ -83,6 +94,10 @@ unsubscribe_mailto = "unsubscribe@demo.example.com"
 
 ROLES: tuple[Role, ...] = ("matcher", "publisher", "sender", "recorder")
 """Roles that the demo runs; segments come from upstream here."""
+_FURTHER_ROLES: tuple[Role, ...] = ("holder", "fan_out", "segmenter")
+"""Roles that whoever plays on may need."""
+_ANSWERS_WITHIN = 60.0
+_ADMIN = "you@demo.example.com"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +112,7 @@ class Stage:
     lag: LagReader
     folder: Path
     api: Api
+    environ: Mapping[str, str]
 
 
 @asynccontextmanager
@@ -124,13 +140,44 @@ async def stage(folder: Path, progress: Progress) -> AsyncIterator[Stage]:
         everyone.start()
         try:
             lag = LagReader(wiring, ROLES)
-            yield Stage(wiring, fakes, made, written, everyone, lag, folder, api)
+            yield Stage(wiring, fakes, made, written, everyone, lag, folder, api, environ)
         finally:
             everyone.stop()
     finally:
         for fake in fakes.values():
             await fake.stop()
         embedded.stop()
+
+
+@asynccontextmanager
+async def everything(played: Stage) -> AsyncIterator[str]:
+    """Run what the demo needs not, the pages too; the link by which their first admin comes, once they answer."""
+    new = NewUser(played.wiring.project, _ADMIN, "You", "admin")
+    async with database(played.wiring) as pool:
+        made = await users.invite(Users(pool), new, secrets.token_bytes, actor=getpass.getuser())
+    further = workers(_FURTHER_ROLES, 1, played.environ, played.folder)
+    pages = Supervisor([*further, *servers(("web",), played.environ, played.folder)])
+    address = f"http://127.0.0.1:{played.wiring.settings.web.port}"
+    pages.start()
+    try:
+        await _until_answered(f"{address}/healthz", pages)
+        yield address_of_link(address, made.token)
+    finally:
+        pages.stop()
+
+
+async def _until_answered(url: str, running: Supervisor) -> None:
+    """Raises CannotStart where nothing answers in time."""
+    ends_at = time.monotonic() + _ANSWERS_WITHIN
+    async with aiohttp.ClientSession() as session:
+        while time.monotonic() < ends_at:
+            running.look()
+            with suppress(aiohttp.ClientError, TimeoutError):
+                async with session.get(url, timeout=aiohttp.ClientTimeout(5)) as answer:
+                    if answer.status == HTTPStatus.OK:
+                        return
+            await asyncio.sleep(0.1)
+    raise CannotStart(f"the pages do not answer at {url}; what they say is in web.log")
 
 
 def _write_settings(folder: Path, mailbox: Fake) -> Path:
@@ -144,6 +191,7 @@ def _write_settings(folder: Path, mailbox: Fake) -> Path:
         legacy=LEGACY_SECRET,
         port=mailbox.port,
         api=free_port(),
+        web=free_port(),
     )
     file.write_text(text)
     return file

@@ -63,6 +63,23 @@ def test_the_demo_finds_the_same_in_providers_topics_and_api(tmp_path: Path) -> 
     assert report["api"]["sent"]["email"] == received["email"]
 
 
+def test_a_demo_that_is_kept_has_pages_and_ends_with_all_that_it_started(tmp_path: Path) -> None:
+    environ, out = {**os.environ, "PYTHONPATH": str(ROOT)}, tmp_path / "out"
+    command = [sys.executable, "-m", "console", "demo", "--keep", "--events", "100", "--customers", "20"]
+    with out.open("wb") as written, subprocess.Popen(command, env=environ, cwd=tmp_path, stdout=written) as demo:
+        try:
+            link = _address(demo, out, "")
+            assert "/welcome/" in link
+            assert _status(link) == 200
+            running = {word for one in psutil.Process(demo.pid).children(recursive=True) for word in _command(one)}
+        finally:
+            started = psutil.Process(demo.pid).children(recursive=True)
+            demo.send_signal(signal.SIGINT)
+        assert demo.wait(PATIENCE) in (INTERRUPTED, -signal.SIGINT), out.read_text()
+    assert {"web", "api", "holder", "fan_out", "segmenter"} <= running
+    assert psutil.wait_procs(started, 60)[1] == []
+
+
 def test_a_number_of_the_api_that_is_another_one_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     names = ("missing", "doubled", "unexpected", "wrong", "unverified", "dead_letters", "matched")
     same: dict[str, dict[str, int]] = {"emitted": {}, "skipped": {}, "sent": {}}
@@ -70,6 +87,14 @@ def test_a_number_of_the_api_that_is_another_one_is_named(capsys: pytest.Capture
     assert _is_right(report, Expected(), 0)
     assert not _is_right(report | {"api": same | {"sent": {"sms": 1}}}, Expected(), 0)
     assert "'sms': 1" in capsys.readouterr().err
+
+
+def _command(process: psutil.Process) -> list[str]:
+    """The words of its command; none where it has ended meanwhile, as those of a database come and go."""
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
 
 
 def _address(dev: subprocess.Popen[bytes], out: Path, name: str) -> str:

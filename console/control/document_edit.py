@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import lru_cache
 from io import StringIO
 from textwrap import dedent, indent
 from typing import Any
@@ -17,8 +18,12 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.scalarstring import LiteralScalarString
 
 from console.control.document_texts import values_of, written
+from console.control.documents import parse_documents
+from schemas.errors import DefinitionInvalid
 
 _WIDTH = 120
+_KEPT = 64
+"""Texts whose values are kept."""
 _BESIDES = ("#", "---")
 """Lines that begin so belong to what comes after them."""
 _INDENTED = re.compile(r"^ +- ", re.MULTILINE)
@@ -51,14 +56,24 @@ def with_values(text: str, changes: Mapping[str, Any], order: Sequence[str] = ()
     for name, value in changes.items():
         text = _with_value(text, name, value, order)
     wanted = {name: value for name, value in {**before, **changes}.items() if value is not GONE}
-    if not wanted or values_of(text) != [wanted]:
+    if not wanted or _read(text)[1] != wanted:
         return written(_in_order(wanted, order)) if wanted else ""
     return text
 
 
+@lru_cache(_KEPT)
+def _read(text: str) -> tuple[Any, Any]:
+    """The tree of a text, and its values; None for both where it is not one document. It is read slowly."""
+    try:
+        found = list(parse_documents(text, ""))
+    except DefinitionInvalid:
+        return None, None
+    return (found[0].tree, found[0].plain) if len(found) == 1 else (None, None)
+
+
 def _values(text: str) -> dict[str, Any]:
-    found = values_of(text)
-    return found[0] if len(found) == 1 and isinstance(found[0], dict) else {}
+    _, values = _read(text)
+    return values if isinstance(values, dict) else {}
 
 
 def _in_order(values: Mapping[str, Any], order: Sequence[str]) -> dict[str, Any]:
@@ -96,7 +111,7 @@ def _place(name: str, blocks: Sequence[_Block], order: Sequence[str], end: int) 
 
 def _blocks(text: str) -> list[_Block] | None:
     """The keys at the top with their lines; None where they do not stand on lines of their own."""
-    tree = _tree(text)
+    tree, _ = _read(text)
     if tree is None:
         return []
     if not isinstance(tree, CommentedMap) or tree.fa.flow_style():

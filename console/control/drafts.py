@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import asyncpg
@@ -29,6 +29,10 @@ from streams.values.wording import invalid
 
 ORDER = tuple(DISTRIBUTION.keys)
 """The keys of a distribution, in the order in which it reads best."""
+MOST = 32 * 1024
+"""Characters of a draft."""
+_KEPT = 64
+"""Texts that are kept as they were read, which takes a while for each."""
 _PLACE = "draft"
 _KIND = "distribution"
 
@@ -106,8 +110,12 @@ class Meanwhile:
     lines: tuple[DiffLine, ...] | None
 
 
+@lru_cache(_KEPT)
 def read(text: str) -> Document:
-    """The one document of a text. Raises DraftWrong."""
+    """The one document of a text, which nobody may change. Raises DraftWrong."""
+    if len(text) > MOST:
+        said = f"has {len(text):,} characters; of more than {MOST:,} pages take their time: use tidings apply"
+        raise DraftWrong((DraftProblem("line 1", "", said),))
     try:
         found = list(parse_documents(text, _PLACE))
     except DefinitionInvalid as error:
@@ -159,6 +167,15 @@ async def _before(pool: asyncpg.Pool, project_id: str, document: Document, draft
     if newest is not None and newest.version != draft.seen:
         raise ChangedMeanwhile(newest)
     return newest
+
+
+async def already_saved(pool: asyncpg.Pool, project_id: str, draft: Draft) -> Distribution | None:
+    """The version that a draft has become already, where somebody presses twice. Raises DraftWrong, TryLater."""
+    newest = await Control(pool).newest(project_id, read(draft.text).identity(_KIND))
+    if newest is None or newest.version != draft.seen + 1 or draft.identity not in (None, newest.id):
+        return None
+    found = await distributions.version(pool, project_id, newest.id, newest.version)
+    return newest if found.source == draft.text else None
 
 
 async def save(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
+import msgspec
 from aiohttp import web
 
 from console.control import distributions, drafts
 from console.control.document_edit import with_values
-from console.control.drafts import ChangedMeanwhile, Draft, DraftWrong, PlannedDraft
+from console.control.drafts import ChangedMeanwhile, Draft, DraftWrong
 from console.web import builder_form as forms
 from console.web import builder_summary as summary
 from console.web import builder_text as text
@@ -21,6 +23,7 @@ from console.web.projects import ProjectRoute, ProjectVisit, distribution_path
 from console.web.tables import address
 from schemas.access import Permission, may
 from schemas.closed import BackfillWho, DistributionStatus, members
+from schemas.distribution import Distribution
 from store.managed import Locked, ManagedFromGit
 
 _BEGIN = "status: DRAFT\n"
@@ -91,7 +94,7 @@ async def _take(asked: Asked) -> web.Response:
 async def _take_step(asked: Asked, what: str, about: str) -> web.Response:
     """Take what the form of a step says into the document, and go on; what is wrong of it is told by going on."""
     try:
-        drafts.read(asked.draft.text)
+        await asyncio.to_thread(drafts.read, asked.draft.text)
     except DraftWrong as error:
         return text.wrong(asked.at(TEXT), error)
     after = await forms.taken(asked)
@@ -120,10 +123,9 @@ async def _save(asked: Asked, keep: Locked) -> web.Response:
     saved = await _applied(asked, "DRAFT" if asked.is_draft else None, keep)
     if isinstance(saved, web.Response):
         return saved
-    mine, made = asked.mine, saved.distribution.id
-    path, _, query = edit_path(mine.project_id, made).partition("?")
-    named = {"id": made} if query else {}
-    return see(address(path, {**named, "step": asked.step, "saved": str(saved.plan.version)}))
+    path, _, query = edit_path(asked.mine.project_id, saved.id).partition("?")
+    named = {"id": saved.id} if query else {}
+    return see(address(path, {**named, "step": asked.step, "saved": str(saved.version)}))
 
 
 async def _set_live(asked: Asked) -> web.Response:
@@ -136,14 +138,16 @@ async def _set_live(asked: Asked) -> web.Response:
     saved = await _applied(asked, "LIVE", Locked(is_off=not asked.project.git_lock))
     if isinstance(saved, web.Response):
         return saved
-    return see(distribution_path(asked.mine.project_id, saved.distribution.id))
+    return see(distribution_path(asked.mine.project_id, saved.id))
 
 
-async def _applied(asked: Asked, status: DistributionStatus | None, keep: Locked) -> PlannedDraft | web.Response:
+async def _applied(asked: Asked, status: DistributionStatus | None, keep: Locked) -> Distribution | web.Response:
     """Apply it, in another status where one is named; or say what is in the way. Raises TryLater."""
     mine, at_text = asked.mine, asked.at(TEXT)
     try:
         draft = asked.draft.with_status(status) if status else asked.draft
+        if twice := await drafts.already_saved(mine.pool, mine.project_id, draft):
+            return twice
         planned = await replace(asked, draft=draft).plan(asks_providers=True)
         if planned.touches_live and not may(mine.role, _LIVE):
             said = "To change what is live, or becomes so, needs the role of an approver. Save a copy of it as a draft"
@@ -155,7 +159,8 @@ async def _applied(asked: Asked, status: DistributionStatus | None, keep: Locked
         return await text.meanwhile(at_text, error)
     except ManagedFromGit as error:
         return text.refused(at_text, f"It is managed from Git ({error.source}): change it there", is_managed=True)
-    return planned
+    made: Distribution = msgspec.structs.replace(planned.distribution, version=planned.plan.version)
+    return made
 
 
 async def _copy(mine: ProjectVisit, identity: str) -> str:

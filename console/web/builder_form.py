@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -65,7 +66,8 @@ async def show(asked: Asked, found: Sequence[DraftProblem] = (), note: str = "")
 
 async def taken(asked: Asked) -> Asked:
     """The document with what the form of a step says. Raises TryLater."""
-    return FORMS[asked.step].take(asked, await known_to(asked.mine.pool, asked.project))
+    known = await known_to(asked.mine.pool, asked.project)
+    return await asyncio.to_thread(FORMS[asked.step].take, asked, known)
 
 
 def has_new_fields(before: Asked, after: Asked) -> bool:

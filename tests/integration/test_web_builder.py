@@ -114,7 +114,7 @@ async def test_a_draft_stays_one_whatever_it_says_and_needs_an_id_of_its_own(sit
     mine = await signed_in(site, "editor")
     await saved(site, mine, with_status(DRAFT, "LIVE"))
     assert await written(site) == (1, "DRAFT", DRAFT)
-    taken = await post(mine, NEW, "save", DRAFT)
+    taken = await post(mine, NEW, "save", DRAFT.replace("Win back", "Another"))
     assert (taken.status, "is there already, in version 1" in problems(taken)[0]) == (422, True)
     other = await post(mine, EDIT, "save", DRAFT.replace("winback\n", "other\n", 1), 1)
     assert (other.status, 'must be "winback"' in problems(other)[0]) == (422, True)
@@ -139,6 +139,18 @@ async def test_the_second_of_two_editors_is_told_and_loses_nothing(site: Site) -
     assert (await post(mine, EDIT, "over:2", ours, 1)).status == 409, "another version than the one that was shown"
     assert (await post(mine, EDIT, "over:3", ours, 1)).status == 303
     assert await written(site) == (4, "DRAFT", ours)
+
+
+async def test_pressing_a_button_twice_saves_once(site: Site) -> None:
+    mine = await signed_in(site, "editor")
+    pages = [await post(mine, NEW, "save", DRAFT) for _ in range(2)]
+    assert [page.headers.get("location") for page in pages] == [f"{EDIT}?step=yaml&saved=1"] * 2
+    ours = DRAFT.replace("Win back", "Ours")
+    pages = [await post(mine, EDIT, "save", ours, 1) for _ in range(2)]
+    assert [page.headers.get("location") for page in pages] == [f"{EDIT}?step=yaml&saved=2"] * 2
+    assert await site.pool.fetchval("select count(*) from distribution_versions") == 2
+    long = await post(mine, EDIT, "save", ours + "# x" * 11_000, 2)
+    assert (long.status, "use tidings apply" in long.text) == (422, True)
 
 
 async def test_changing_what_is_live_is_for_those_who_may_set_live(site: Site) -> None:

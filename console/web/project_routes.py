@@ -17,6 +17,7 @@ from console.web import (
     messages,
     operations,
     previews,
+    sections,
     segments,
     send,
     sends,
@@ -34,7 +35,7 @@ PROJECT_ROUTES: tuple[ProjectRoute, ...] = (
     *builder.ROUTES, *distributions.ROUTES, *distribution.ROUTES, *messages.ROUTES, *message.ROUTES, *sends.ROUTES,
     *send.ROUTES, *customers.ROUTES,
     *segments.ROUTES, *campaigns.ROUTES, *imports.ROUTES, *templates.ROUTES, *template_edit.ROUTES,
-    *template_new.ROUTES, *previews.ROUTES, *suppressions.ROUTES, *operations.ROUTES,
+    *template_new.ROUTES, *sections.ROUTES, *previews.ROUTES, *suppressions.ROUTES, *operations.ROUTES,
     *dead_letters.ROUTES, *topics.ROUTES, *accounts.ROUTES, *users.ROUTES, *keys.ROUTES, *settings.ROUTES,
     *audit.ROUTES,
 )  # fmt: skip

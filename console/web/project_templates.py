@@ -72,7 +72,47 @@ class TemplateEditPage(ProjectPage):
     occasion: Mapping[str, str]
     meanwhile: Meanwhile | None = None
     note: str = ""
-    sections: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CardField:
+    """A field of a card: the id of its input, its label, what stands in it, and how many lines it has."""
+
+    id: str
+    label: str
+    value: str
+    rows: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ShownCard:
+    """A section of an e-mail as a card."""
+
+    number: int
+    label: str
+    fields: Sequence[CardField]
+    is_moved: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SectionsPage(ProjectPage):
+    """The sections of one of a template's files as cards, beside how they look; `state` is that file, in base64."""
+
+    template: ClassVar[str] = "sections.html"
+    path: str
+    back: str
+    name: str
+    version: int
+    file: str
+    others: Sequence[tuple[str, str]]
+    state: str
+    cards: Sequence[ShownCard]
+    kinds: Sequence[tuple[str, str]]
+    frame: str
+    variables: Sequence[tuple[str, Sequence[str]]]
+    changed: bool
+    meanwhile: Meanwhile | None = None
+    note: str = ""
 
 
 def new_template_form() -> Mapping[str, str]:

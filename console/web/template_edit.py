@@ -16,7 +16,7 @@ from console.control.preview.occasion import trigger_choices
 from console.control.preview.template import Preview, Source
 from console.control.preview.variables import every_variable
 from console.control.template_edit import EditedMeanwhile
-from console.control.template_source import named_file
+from console.control.template_source import named_file, stored_subject
 from console.web import frames
 from console.web.pages import FieldProblem, respond, see
 from console.web.project_templates import EditedFile, Meanwhile, TemplateEditPage
@@ -53,7 +53,7 @@ async def save(mine: ProjectVisit) -> web.Response:
     """Save what is written as a new version; or check it, and do nothing. Raises NotFound, TryLater."""
     form, name = await _form(mine), mine.text("id")
     seen = _number(form.get("version", ""))
-    before = await _version(mine, name, seen)
+    before = await version_of(mine, name, seen)
     files, occasion = files_of(form, before), occasion_of(form)
     show = _Again(mine, files, seen, occasion)
     try:
@@ -66,7 +66,7 @@ async def save(mine: ProjectVisit) -> web.Response:
             mine.pool, mine.project_id, name, files, seen, actor=mine.actor, now=mine.now, keep=keep
         )
     except EditedMeanwhile as error:
-        newer = await asyncio.to_thread(_meanwhile, error.newest, files)
+        newer = await asyncio.to_thread(meanwhile_of, error.newest, files)
         problem = FieldProblem("meanwhile" if newer else "main", inert(error))
         return await show.page([problem], meanwhile=newer)
     except DefinitionInvalid as error:
@@ -93,7 +93,8 @@ class _Again:
         return await _page(*self._of, seen, self._occasion, problems, meanwhile=meanwhile, note=note)
 
 
-def _meanwhile(newest: TemplateVersion | None, files: Mapping[str, str]) -> Meanwhile | None:
+def meanwhile_of(newest: TemplateVersion | None, files: Mapping[str, str]) -> Meanwhile | None:
+    """The version of somebody else beside what is written, for a page."""
     if newest is None:
         return None
     theirs = newest.template.files
@@ -147,7 +148,7 @@ async def _page(
 async def look(mine: ProjectVisit) -> web.Response:
     """A version as it is stored, for a frame. Raises TryLater."""
     name, version = mine.text("id"), _number(mine.query.get("version", "")) or None
-    return await _looked(
+    return await looked(
         mine, name, mine.query, lambda: previewing.from_store(mine.pool, mine.project_id, name, brand_of(mine), version)
     )
 
@@ -157,21 +158,25 @@ async def look_at_draft(mine: ProjectVisit) -> web.Response:
     form, name = await _form(mine), mine.text("id")
     files = files_of(form, {})
 
-    async def source() -> Source:
-        of, subject, consent = template_edit.source_of(name, files), None, "marketing"
-        try:
-            kept = await previewing.from_store(mine.pool, mine.project_id, name, brand_of(mine))
-            subject, consent = kept.template.subject, kept.consent
-        except NotFound:
-            pass
-        return await asyncio.to_thread(previewing.from_source, of, brand_of(mine), subject=subject, consent=consent)
-
-    return await _looked(mine, name, form, source)
+    return await looked(mine, name, form, lambda: draft_of(mine, name, files))
 
 
-async def _looked(
+async def draft_of(mine: ProjectVisit, name: str, files: Mapping[str, str]) -> Source:
+    """Files that are not stored, sent as the template is that is. Raises DefinitionInvalid, TidingsError, TryLater."""
+    of, consent = template_edit.source_of(name, files), "marketing"
+    subject: str | None = None
+    try:
+        kept = await previewing.from_store(mine.pool, mine.project_id, name, brand_of(mine))
+        subject, consent = stored_subject(files) or kept.template.subject, kept.consent
+    except NotFound:
+        pass
+    return await asyncio.to_thread(previewing.from_source, of, brand_of(mine), subject=subject, consent=consent)
+
+
+async def looked(
     mine: ProjectVisit, name: str, given: Mapping[str, str], source: Callable[[], Awaitable[Source]]
 ) -> web.Response:
+    """A template on an event, for a frame; or why it cannot be shown. Raises TryLater."""
     asked = occasion_of(given)
     if asked["message"] and not may(mine.role, _SEES_MESSAGES):
         who = " and ".join(roles_with(_SEES_MESSAGES))
@@ -196,7 +201,7 @@ async def _form(mine: ProjectVisit) -> Mapping[str, str]:
     return (await mine.visit.posted(MOST_BYTES, MOST_FIELDS)).fields
 
 
-async def _version(mine: ProjectVisit, name: str, version: int) -> Mapping[str, str]:
+async def version_of(mine: ProjectVisit, name: str, version: int) -> Mapping[str, str]:
     """The files that were read before they were edited. Raises NotFound where there is no such template."""
     try:
         return (await templates.find(mine.pool, mine.project_id, name, version or None)).template.files

@@ -45,7 +45,8 @@ PAGES = (
     "/p/shop/suppressions", "/p/shop/suppressions?channel=sms", "/p/shop/audit", "/p/shop/audit?action=x",
     "/p/shop/campaigns", "/p/shop/campaigns/spring", "/p/shop/imports", "/p/shop/segments", "/p/shop/segments/poland",
     "/p/shop/members?segment=poland", "/p/shop/members", "/p/shop/templates", "/p/shop/templates/hello",
-    "/p/shop/templates/hello/edit", "/p/shop/templates/news", "/p/shop/templates/news/edit", "/p/shop/new-template",
+    "/p/shop/templates/hello/edit", "/p/shop/templates/news", "/p/shop/templates/news/edit",
+    "/p/shop/templates/news/sections", "/p/shop/new-template",
     "/p/shop/preview?distribution=thanks", "/p/shop/preview?distribution=thanks&customer=x",
     "/p/shop/notices", "/p/shop/destinations", "/p/shop/workers", "/p/shop/accounts", "/p/shop/users", "/p/shop/keys",
     "/p/shop/sends", "/p/shop/sends?status=DONE", "/p/shop/sends/new", "/p/shop/sends/send_1",
@@ -106,10 +107,21 @@ async def test_what_is_written_is_shown_in_a_frame_and_saved_without_scripts(sit
         await tab.click("text=Show how it looks")
         phone = tab.frame_locator(".pane iframe").frame_locator(".phone iframe")
         await phone.locator("b:text-is('Unsaved')").wait_for()
+        desktop = tab.frame_locator(".pane iframe").frame_locator(".desktop iframe")
+        await desktop.locator("b:text-is('Unsaved')").scroll_into_view_if_needed()
+        _picture(await tab.screenshot(), "a-draft-on-a-desktop")
         assert await tab.input_value("#text_0") != before, "nothing of the form is lost"
         await tab.fill("#text_0", before + "\n")
         await tab.click("text=Save a new version")
         await tab.wait_for_url("**/templates/news?saved=2")
+        await tab.goto("/p/shop/templates/news/sections")
+        await tab.fill("#f_1_body", "<h1>By cards</h1>")
+        await tab.click("button:has-text('Down: Text 2')")
+        assert await tab.input_value("#f_2_body") == "<h1>By cards</h1>"
+        phone = tab.frame_locator(".pane iframe").frame_locator(".phone iframe")
+        await phone.locator("h1:text-is('By cards')").wait_for()
+        await tab.click("text=Save a new version")
+        await tab.wait_for_url("**/templates/news?saved=3")
         assert not [one for one in mine.faults if "Blocked script execution" not in one]
 
 

@@ -7,10 +7,13 @@ from typing import Any
 from console.control.distribution_versions import DiffLine
 from console.web.pages import FieldProblem
 from console.web.project_templates import (
+    CardField,
     EditedFile,
     Meanwhile,
     NewTemplatePage,
     PreviewPage,
+    SectionsPage,
+    ShownCard,
     ShownMessage,
     TemplateEditPage,
     new_template_form,
@@ -55,8 +58,27 @@ def preview(**changes: Any) -> PreviewPage:
 
 
 ASKED = [FieldProblem(one, EVIL) for one in ("main", "to", "channel", "customer", "message", "locale")]
+
+
+def sections(**changes: Any) -> SectionsPage:
+    cards = [
+        ShownCard(0, "Subject", [CardField("f_0_subject", "Subject", EVIL)], False),
+        ShownCard(1, "Text", [CardField("f_1_body", "Text", "\n" + EVIL, 4)], True), ShownCard(2, "Divider", [], True),
+    ]  # fmt: skip
+    given: dict[str, Any] = {
+        "title": "Sections of x", "here": "/p/shop/templates", "path": "/p/shop/templates/x", "back": "/t",
+        "name": EVIL, "version": 3, "file": EVIL, "others": [(EVIL, "/o")], "state": "e30=", "cards": cards,
+        "frame": "/f",
+        "kinds": [("text", "Text")], "variables": [("customer", ["name"])], "changed": True, "note": EVIL, **frame(),
+    }  # fmt: skip
+    return SectionsPage(**(given | changes))
+
+
+UNWRITABLE = [FieldProblem(one, EVIL) for one in ("main", "f_0_subject", "f_1_body")]
 WRONG = [FieldProblem(one, EVIL) for one in ("main", "text_0", "text_1")]
 PAGES = (
+    sections(), sections(problems=UNWRITABLE, others=[], changed=False, note=""),
+    sections(meanwhile=Meanwhile(4, EVIL, [(EVIL, LINES)]), problems=[FieldProblem("meanwhile", EVIL)]),
     preview(), preview(problems=ASKED), preview(messages=[], withheld="", notes=[], may_test=False, arms=[], note=""),
     edit(), edit(problems=WRONG, occasion=occasion_form(), note=""), edit(files=[], frame="", locales=[]),
     edit(meanwhile=Meanwhile(4, EVIL, [(EVIL, LINES), (EVIL, None)]), problems=[FieldProblem("meanwhile", EVIL)]),

@@ -54,9 +54,7 @@ async def upgrade(mine: ProjectVisit) -> web.Response:
         await _must_be_newest(mine, newest.version)
         older = await templates.older_uses(mine.pool, mine.project_id, {newest.name: newest.version})
         plan = await roll_out.plan(mine.pool, older, {newest.name: newest}, mine.context, mine.now)
-        await distributions.save(
-            mine.pool, plan, distributions.announcer(mine.wiring), actor=mine.actor, now=mine.now, keep=_lock(mine)
-        )
+        await distributions.save(mine.pool, plan, mine.announce, actor=mine.actor, now=mine.now, keep=_lock(mine))
     except DefinitionInvalid as error:
         return await _page(mine, [FieldProblem("main", inert(f"{one.path}: {one.message}")) for one in error.problems])
     except TryLater:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+from typing import TYPE_CHECKING
+
 from agents.broker.wire import Wire
 from deploy.settings.settings import Settings
+
+if TYPE_CHECKING:
+    from agents.broker.extents import Extents
 
 
 class Wiring(Wire):
@@ -16,3 +22,10 @@ class Wiring(Wire):
         default = settings.project_id
         super().__init__(settings.kafka, settings.topics, settings.wire, default_project=default, in_loop=in_loop)
         self.settings, self.project = settings, project or default
+
+    @cached_property
+    def extents(self) -> Extents:
+        """The one that all share who ask Kafka by the way: they wait for a few seconds at most."""
+        from agents.broker.extents import PATIENCE, Extents  # most commands do not ask
+
+        return Extents(self, patience=PATIENCE)

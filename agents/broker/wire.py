@@ -24,7 +24,6 @@ from schemas.topics import (
 from schemas.wire.registry import SchemaRegistry
 
 if TYPE_CHECKING:
-    from agents.broker.extents import Extents
     from schemas.wire.codec import TopicCodec
 
 _DELIVERIES = tuple(deliveries(channel) for channel in CHANNELS)
@@ -74,13 +73,6 @@ class Wire:
 
             self._codecs[topic] = topic_codec(topic, self._written.format, self._schemas)
         return self._codecs[topic]
-
-    @cached_property
-    def extents(self) -> Extents:
-        """The one that all share who ask Kafka by the way: they wait for a few seconds at most."""
-        from agents.broker.extents import PATIENCE, Extents  # most commands do not ask
-
-        return Extents(self, patience=PATIENCE)
 
     def register_schemas(self, role: Role) -> None:
         """Have the numbers of all that a role writes before it begins, for no work waits for one. Blocks."""

@@ -15,7 +15,7 @@ from msgspec import structs
 
 from agents.broker.extents import Extents
 from agents.broker.reader import TopicReader
-from agents.broker.wire import Wire
+from agents.wiring import Wiring
 from console.control.meanwhile import meanwhile
 from console.control.recorded_lag import RECORDED, Behind, behind_of, behind_there, missing
 from schemas.decision import Check, Decision
@@ -59,7 +59,7 @@ class _Tail:
 
 
 async def recorded_decisions(
-    pool: asyncpg.Pool, wire: Wire, asked: Asked, *, now: datetime, limit: int = PAGE, lag: bool = True
+    pool: asyncpg.Pool, wiring: Wiring, asked: Asked, *, now: datetime, limit: int = PAGE, lag: bool = True
 ) -> tuple[tuple[Decision, ...], Reading]:
     """A page of what recorders keep, the oldest first: no topic is read. Raises TryLater while Postgres is away.
 
@@ -70,7 +70,7 @@ async def recorded_decisions(
         page, older = _page(map(decision_of, await search.decisions(asked, limit + 1, now)), limit)
         return page, Reading(behind=None, older=older)
     known = await positions(pool)  # first: what comes in meanwhile is then said to be missing, and is there
-    async with meanwhile(lambda: behind_there(known, wire.extents, _key(wire, asked))) as asking:
+    async with meanwhile(lambda: behind_there(known, wiring.extents, _key(wiring, asked))) as asking:
         page, older = _page(map(decision_of, await search.decisions(asked, limit + 1, now)), limit)
         try:
             behind = await asking
@@ -81,7 +81,7 @@ async def recorded_decisions(
 
 async def find_decisions(
     pool: asyncpg.Pool,
-    wire: Wire,
+    wiring: Wiring,
     asked: Asked,
     *,
     keep: timedelta,
@@ -90,7 +90,7 @@ async def find_decisions(
     from_topics: bool = False,
 ) -> tuple[tuple[Decision, ...], Reading]:
     """A page of decisions, the oldest first, and how it came about. Raises TryLater."""
-    search, topic = RecordedSearch(pool), wire.topic(DECISIONS)
+    search, topic = RecordedSearch(pool), wiring.topic(DECISIONS)
     known = [] if from_topics else await positions(pool)
     has_begun = any(one.topic == topic for one in known)
     notes = [] if has_begun or from_topics else [_NEVER_RECORDED]
@@ -101,7 +101,7 @@ async def find_decisions(
         if reaches_back:
             notes.append(f"recorders keep decisions from {oldest} on: what is older was looked for in their topic")
     is_whole = not has_begun or reaches_back
-    read = partial(_read_topic, wire, asked) if is_whole else partial(_read_tail, wire, asked, known)
+    read = partial(_read_topic, wiring, asked) if is_whole else partial(_read_tail, wiring, asked, known)
     async with meanwhile(read) as reading:  # after the positions: what comes in between is in both
         rows = await search.decisions(asked, limit + 1, now) if has_begun else []
         try:
@@ -156,16 +156,16 @@ def decision_of(row: Mapping[str, Any]) -> Decision:
 # -- from the topic ---------------------------------------------------------------------------------------------------
 
 
-def _read_topic(wire: Wire, asked: Asked) -> _Tail:
+def _read_topic(wiring: Wiring, asked: Asked) -> _Tail:
     """All of the topic that fits."""
-    there = Extents(wire).read([DECISIONS], _key(wire, asked))
-    return _Tail(_read_from(wire, asked, {one.partition: one.start for one in there if one.start < one.end}))
+    there = Extents(wiring).read([DECISIONS], _key(wiring, asked))
+    return _Tail(_read_from(wiring, asked, {one.partition: one.start for one in there if one.start < one.end}))
 
 
-def _read_tail(wire: Wire, asked: Asked, known: Sequence[Position]) -> _Tail:
+def _read_tail(wiring: Wiring, asked: Asked, known: Sequence[Position]) -> _Tail:
     """Decisions that fit and lie behind what recorders know, unless those are too many, and how far behind they are."""
-    topic, extents = wire.topic(DECISIONS), wire.extents
-    there = extents.read(RECORDED, _key(wire, asked))
+    topic, extents = wiring.topic(DECISIONS), wiring.extents
+    there = extents.read(RECORDED, _key(wiring, asked))
     decided = [one for one in there if one.topic == topic]
     left = missing(known, decided)
     if not left:
@@ -174,15 +174,15 @@ def _read_tail(wire: Wire, asked: Asked, known: Sequence[Position]) -> _Tail:
     if sum(left.values()) > _CHEAP:
         return _Tail(None, lag)
     starts = {one.partition: one.end - left[place] for one in decided if (place := (topic, one.partition)) in left}
-    return _Tail(_read_from(wire, asked, starts), lag)
+    return _Tail(_read_from(wiring, asked, starts), lag)
 
 
-def _read_from(wire: Wire, asked: Asked, starts: Mapping[int, int]) -> list[Decision]:
+def _read_from(wiring: Wiring, asked: Asked, starts: Mapping[int, int]) -> list[Decision]:
     """Decisions that fit, from an offset of each of some partitions on."""
     if not starts:
         return []
-    key, codec, found = _key(wire, asked), wire.codec(DECISIONS), list[Decision]()
-    with TopicReader(wire, DECISIONS) as reader:
+    key, codec, found = _key(wiring, asked), wiring.codec(DECISIONS), list[Decision]()
+    with TopicReader(wiring, DECISIONS) as reader:
         for message in reader.until_now(list(starts), start=starts):
             if key in (None, message.key()):
                 with suppress(BadRecord):  # whoever reads it for work has dead-lettered it
@@ -190,8 +190,8 @@ def _read_from(wire: Wire, asked: Asked, starts: Mapping[int, int]) -> list[Deci
     return [one for one in found if _fits(one, asked)]
 
 
-def _key(wire: Wire, asked: Asked) -> bytes | None:
-    return None if asked.customer_id is None else wire.key(asked.project_id, asked.customer_id)
+def _key(wiring: Wiring, asked: Asked) -> bytes | None:
+    return None if asked.customer_id is None else wiring.key(asked.project_id, asked.customer_id)
 
 
 def _fits(one: Decision, asked: Asked) -> bool:

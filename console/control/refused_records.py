@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agents.broker.reader import TopicReader
-from agents.broker.wire import Wire
+from agents.wiring import Wiring
 from console.control import dead_letters
 from schemas.dead_letter import DeadLetter
 from schemas.topics import DEAD_LETTERS
@@ -23,12 +23,12 @@ class RefusedRecord:
     facts: DeadLetter
 
 
-def dead_letters_of(wire: Wire, key: bytes) -> tuple[RefusedRecord, ...]:
+def dead_letters_of(wiring: Wiring, key: bytes) -> tuple[RefusedRecord, ...]:
     """The newest dead-letters with a customer's key, whatever partition they are on. Blocks. Raises TryLater."""
-    there = wire.extents.read([DEAD_LETTERS])
+    there = wiring.extents.read([DEAD_LETTERS])
     if there and all(one.start == one.end for one in there):
         return ()  # without a consumer, which takes its time to find its place
-    with TopicReader(wire, DEAD_LETTERS) as reader:
+    with TopicReader(wiring, DEAD_LETTERS) as reader:
         found = dead_letters.select(reader, dead_letters.Filter(), newest=_NEWEST)
         mine = [one for one in found if one.message.key() == key]
     return tuple(RefusedRecord(one.place, one.source, one.facts) for one in mine)

@@ -99,7 +99,14 @@ def trigger_sections(asked: Asked, known: Known) -> list[Section]:
         made.append(Section("Trigger", hint=hint))
     else:
         event = FormField(
-            EVENT, "Event", event_of(values), "What has to happen.", "choice", _events(), "choose one", path="trigger"
+            EVENT,
+            "Event",
+            event_of(values),
+            "What has to happen.",
+            "choice",
+            _events(event_of(values)),
+            "choose one",
+            path="trigger",
         )
         made.append(Section("Trigger", (event, *_selectors(values, trigger, known))))
     if trigger is None:
@@ -113,8 +120,9 @@ def _is_of(path: str, trigger: Trigger) -> bool:
     return path.partition(".")[0] in (*trigger.objects, "event")
 
 
-def _events() -> list[tuple[str, str]]:
-    return [(one.type, f"{_FAMILIES[one.topic]}: {_words(one.type)}") for one in TRIGGERS.values() if not one.addressed]
+def _events(chosen: str) -> list[tuple[str, str]]:
+    known = {one.type: f"{_FAMILIES[one.topic]}: {_words(one.type)}" for one in TRIGGERS.values() if not one.addressed}
+    return [*known.items(), *([(chosen, chosen)] if chosen and chosen not in known else ())]
 
 
 def _words(event: str) -> str:
@@ -155,7 +163,7 @@ def take_trigger(asked: Asked, known: Known) -> Asked:
     made = {"trigger": whole or GONE} if whole != before and (whole or before) else {}
     if trigger is not None and event == trigger.type:
         made |= _guard_changes(asked, trigger)
-    if event != BACKFILLED:
+    if event not in (event_of(values), BACKFILLED):
         made |= _without(values, "backfill")
     return asked.changed(made)
 

@@ -8,7 +8,7 @@ from typing import Any
 from console.control.document_edit import GONE
 from console.control.document_texts import written
 from console.web.builder_asked import Asked
-from console.web.builder_fields import Bound, changes, found_at
+from console.web.builder_fields import Bound, changes
 from console.web.builder_known import Known
 from console.web.project_builder import Button, FormField, Section
 from schemas.closed import Outside
@@ -232,12 +232,15 @@ def _delay_changes(values: Mapping[str, Any], form: Mapping[str, str]) -> dict[s
 
 def _arm_changes(asked: Asked, known: Known) -> dict[str, Any]:
     values, new = asked.values, asked.form.get(ARM, "").strip()
-    arms = found_at(values, ("arms",))
-    listed = dict(arms) if isinstance(arms, Mapping) else {}
+    arms = values.get("arms")
+    if arms is not None and not isinstance(arms, Mapping):
+        return {}
+    before = dict(arms or {})
+    listed = dict(before)
     what, _, about = asked.do.partition(":")
     names = [name for name, _ in _arms(values, known)]
     if what == "disarm" and about.isdecimal() and about.isascii() and int(about) < len(names):
         del listed[names[int(about)]]
     if new and new not in listed:
         listed[new] = {}
-    return {} if listed == (arms or {}) else {"arms": listed or GONE}
+    return {} if listed == before else {"arms": listed or GONE}

@@ -21,6 +21,7 @@ from console.control.events import Reading, publish_lines
 from deploy.settings.settings import Settings
 from deploy.settings.web import Web
 from schemas.events.triggers import TRIGGERS
+from streams.documents.distribution_keys import DISTRIBUTION
 from tests.integration.api_client import wired
 from tests.integration.test_codes import campaign, saved
 from tests.integration.test_web import Browser, Page, Site, running
@@ -273,6 +274,27 @@ async def test_what_is_wrong_is_told_at_its_field_and_what_was_typed_is_kept(sit
         assert re.findall(r'<li><a href="#(\w+)">', page.text) == [field]
     broken = await mine.ask("POST", NEW, {"yaml": "a: [", "seen": "0", "step": "trigger", "do": "next"})
     assert (broken.status, step(broken)) == (422, "yaml")
+
+
+ODD = ("5", "[1]", "{a: 1}", "null", "2026-01-01", "[{a: 1, b: 2}, null]")
+
+
+@pytest.mark.parametrize("odd", ODD)
+async def test_values_of_any_kind_are_shown_and_stay(site: Site, odd: str) -> None:
+    mine = await signed_in(site, "editor")
+    keys = [name for name in DISTRIBUTION.keys if name not in ("distribution", "trigger")]
+    lines = [f"{name}: {odd}\n" for name in keys]
+    first = ("trigger: customer.order.paid\n", "trigger: {event: x, segment: [1], other: 2}\n", f"trigger: {odd}\n")
+    channels = ("", f"channels: [{{email: {odd}}}, {{webhook: {{url: {odd}, type: {odd}}}}}, {{none: {odd}}}, {odd}]\n")
+    for trigger, sent in zip(first, (*channels, channels[1]), strict=True):
+        rest = "".join(one for one in lines if not sent or not one.startswith("channels:"))
+        text = f"distribution: a\n{trigger}{rest}{sent}"
+        for where in STEPS[:6]:
+            page = await at(mine, text, where)
+            assert (page.status, step(page)) == (200, where)
+            after = await press(mine, page, "go:yaml")
+            assert (after.status, text_of(after)) == (200, text), where
+            assert (await mine.ask("POST", NEW, {**fields_of(page), "do": "next"})).status in (200, 422)
 
 
 async def test_everything_from_outside_is_text(site: Site) -> None:

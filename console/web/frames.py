@@ -15,27 +15,39 @@ from console.web.pages import respond
 from console.web.project_templates import PanePage
 
 _POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline' https:; img-src data: https: http:; font-src data: https:;"
+    "default-src 'none'; style-src 'unsafe-inline'{elsewhere}; img-src data:{elsewhere}; font-src data:{elsewhere};"
     " form-action 'none'; base-uri 'none'; frame-ancestors 'self'; sandbox"
 )
-"""An e-mail has styles and pictures of its own; scripts, forms and frames of others it has not."""
+"""An e-mail has styles and pictures of its own; scripts, forms and frames of others it has not.
+
+What it shows of a customer nobody else learns by it: the address of a picture may say anything of them.
+"""
+_ELSEWHERE, _NOBODY = " https: http:", "Pictures from elsewhere are left out: it is about somebody."
 _HEAD = re.compile(r"<head[^>]*>", re.IGNORECASE)
 _NOWHERE = '<base target="_blank">'
 """A frame that may open no window: so its links are dead."""
 
 
 def shown(
-    title: str, facts: Sequence[tuple[str, str]], text: str, html: str | None = None, raw: bytes = b""
+    title: str,
+    facts: Sequence[tuple[str, str]],
+    text: str,
+    html: str | None = None,
+    raw: bytes = b"",
+    *,
+    is_about_somebody: bool = False,
 ) -> web.Response:
-    """A message; `raw` is the whole mail, of which the pictures are taken."""
+    """A message; `raw` is the whole mail, of which the pictures are taken. About a customer it asks no other server."""
     if html is not None and raw:
         html = with_pictures(html, email.message_from_bytes(raw, _class=EmailMessage, policy=email.policy.default))
-    return respond(PanePage(title=title, facts=facts, text=text, html=html and _inert_links(html)), policy=_POLICY)
+    told = [*facts, ("Note", _NOBODY)] if html is not None and is_about_somebody else facts
+    page = PanePage(title=title, facts=told, text=text, html=html and _inert_links(html))
+    return respond(page, policy=_POLICY.format(elsewhere="" if is_about_somebody else _ELSEWHERE))
 
 
 def failed(title: str, why: str, status: int = 422) -> web.Response:
     """The reason why there is no message to show."""
-    return respond(PanePage(title=title, failure=why), status, policy=_POLICY)
+    return respond(PanePage(title=title, failure=why), status, policy=_POLICY.format(elsewhere=""))
 
 
 def _inert_links(html: str) -> str:

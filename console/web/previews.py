@@ -85,7 +85,8 @@ async def frame(mine: ProjectVisit) -> web.Response:
     if mail is None or mail.failure or mail.channel != "email":
         return frames.failed("Preview", (mail and mail.failure) or "there is no such e-mail")
     facts = [(name.capitalize(), str(mail.facts[name])) for name in ("subject", "from") if name in mail.facts]
-    return frames.shown("Preview", facts, str(mail.facts.get("text", "")), mail.facts.get("html"), mail.raw)
+    text, page, about = str(mail.facts.get("text", "")), mail.facts.get("html"), asked["customer"] or asked["message"]
+    return frames.shown("Preview", facts, text, page, mail.raw, is_about_somebody=bool(about))
 
 
 async def test(mine: ProjectVisit) -> web.Response:

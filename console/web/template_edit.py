@@ -190,7 +190,8 @@ async def looked(
     except (TidingsError, BadRecord) as error:
         return frames.failed("Preview", str(error))
     facts = [("Subject", shown.subject), ("Locale", shown.locale or "default")]
-    return frames.shown("Preview", facts, shown.text, shown.html, shown.raw)
+    about = bool(asked["customer"] or asked["message"])
+    return frames.shown("Preview", facts, shown.text, shown.html, shown.raw, is_about_somebody=about)
 
 
 def _problem(problem: Problem) -> str:

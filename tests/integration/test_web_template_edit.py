@@ -170,6 +170,10 @@ async def test_a_preview_is_the_senders_in_a_frame_in_which_nothing_runs(site: S
     assert ("Dear Jack Nowak," in mail(page), '<base target="_blank">' in mail(page)) == (True, True)
     assert page.text.count("<iframe sandbox title=") == 2
     assert "<dd><bdi>News</bdi></dd>" in page.text
+    assert "img-src data: https: http:;" in policy
+    own = await mine.ask("GET", f"{path}?customer=cust_7&locale=en")
+    elsewhere = re.findall(r"https?:", own.headers["content-security-policy"])
+    assert (elsewhere, "it is about somebody" in own.text) == ([], True), "no picture's address tells others of them"
     own = await mine.ask("GET", f"{path}?customer=cust_7")
     assert ("<script" in own.text, "Cześć <script>" in html.unescape(own.text)) == (False, True)
     assert "Dear &lt;script&gt;" in mail(await mine.ask("GET", f"{path}?customer=cust_7&locale=en"))

@@ -13,7 +13,7 @@ import msgspec
 
 from schemas.audit import AuditAction, AuditEntry, differences
 from schemas.errors import TidingsError, TryLater
-from schemas.formats.search_keys import search_keys
+from schemas.formats.search_keys import SearchKeys, search_keys
 from schemas.managed import ManagedThing
 from schemas.record_key import Keyed
 from schemas.segment import SegmentDefinition
@@ -62,13 +62,14 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A customer: the topic's partition, when the profile first came (Unix ms), and the profile as JSON."""
+    """A customer: the topic's partition, when its profile first came (Unix ms), that profile as JSON, and its keys."""
 
     customer_id: str
     partition: int
     epoch: int
     row: bytes
     due_at: datetime | None = None
+    keys: SearchKeys | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,8 +265,10 @@ class SegmentTransaction:
 
     async def position(self, topic: str, partition: int) -> tuple[int, int]:
         """The next offset that is not in yet, and the latest stamp that is (Unix ms); locked."""
-        await self._connection.execute(self._sql["add_position"], topic, partition)
         row = await self._connection.fetchrow(self._sql["lock_position"], topic, partition)
+        if row is None:
+            await self._connection.execute(self._sql["add_position"], topic, partition)
+            row = await self._connection.fetchrow(self._sql["lock_position"], topic, partition)
         return row["next_offset"], row["stamp"]
 
     async def move(self, topic: str, partition: int, next_offset: int, stamp: int) -> None:
@@ -353,7 +356,7 @@ class SegmentTransaction:
                 [one.epoch for one in profiles],
                 [one.row for one in profiles],
                 [one.due_at for one in profiles],
-                *map(list, zip(*(search_keys(msgspec.json.decode(one.row)) for one in profiles), strict=True)),
+                *map(list, zip(*map(_keys, profiles), strict=True)),
             )
 
     async def put_due(self, project_id: str, due: Sequence[tuple[str, datetime | None]]) -> None:
@@ -382,6 +385,10 @@ def _profiles(rows: Sequence[asyncpg.Record]) -> dict[str, Profile]:
         row["customer_id"]: Profile(row["customer_id"], row["partition"], row["epoch"], row["profile"], row["due_at"])
         for row in rows
     }
+
+
+def _keys(one: Profile) -> SearchKeys:
+    return one.keys or search_keys(msgspec.json.decode(one.row))
 
 
 def _definition(text: str) -> SegmentDefinition:

@@ -57,10 +57,14 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The segments that a customer belongs to; and, with the reason, those that cannot say whether it does."""
+    """The segments that a customer belongs to; and, with the reason, those that cannot say whether it does.
+
+    `clocked` are those whose answer time alone may change: of all others it is the same whatever the clock says.
+    """
 
     members: set[str]
     unjudged: dict[str, str] = field(default_factory=dict)
+    clocked: tuple[str, ...] = ()
 
 
 NEVER = Membership(False, 0)
@@ -125,21 +129,30 @@ class SegmentIndex:
         """
         context = EventContext(self._head, events, _as_objects, row)
         candidates, _ = self._index.candidates(context)
-        found, unjudged = set(self._lists.get(customer_id, ())), {}
+        found, unjudged, clocked = set(self._lists.get(customer_id, ())), {}, list[str]()
         for candidate in candidates:
             answer = candidate.answer(context, now)
+            if candidate.guard.id in self._moments:
+                clocked.append(candidate.guard.id)
             if answer is True:
                 found.add(candidate.guard.id)
             elif answer is not False:
                 unjudged[candidate.guard.id] = answer.reason if isinstance(answer, Failure) else ""
-        return Judged(found, unjudged)
+        return Judged(found, unjudged, tuple(clocked))
 
-    def due(self, row: bytes, now: datetime, events: Events = MappingProxyType({})) -> datetime | None:
-        """The first moment after `now` at which time alone may change what `of` answers; may be too early."""
-        if not self._moments:
+    def due(
+        self, row: bytes, now: datetime, events: Events = MappingProxyType({}), *, among: Collection[str] | None = None
+    ) -> datetime | None:
+        """The first moment after `now` at which time alone may change what `of` answers; may be too early.
+
+        `among`: the segments that `of` said are clocked, for the same row. Those that are not found by what a customer
+        is are not found later either: where a segment stands in the index, the clock has no part.
+        """
+        asked = self._moments.keys() if among is None else among
+        if not asked:
             return None
         facts = {"customer": msgspec.json.decode(row), "events": events}
-        return earliest(moment(facts, now) for moment in self._moments.values())
+        return earliest(self._moments[one](facts, now) for one in asked if one in self._moments)
 
 
 def _as_objects(events: Any) -> dict[str, Any]:
@@ -153,11 +166,11 @@ def read_condition(definition: SegmentDefinition) -> tuple[Condition | None, tup
 
 def differences(wanted: Collection[str], known: Mapping[str, Membership], among: Collection[str]) -> list[Change]:
     """The changes that make what is known right, among some segments, in a fixed order."""
-    concerned = {*wanted, *(segment for segment, one in known.items() if one.is_member)}.intersection(among)
+    concerned = {*wanted, *(segment for segment, one in known.items() if one.is_member)}
     return [
         Change(segment, segment in wanted, before.number + 1)
         for segment in sorted(concerned)
-        if (before := known.get(segment, NEVER)).is_member != (segment in wanted)
+        if segment in among and (before := known.get(segment, NEVER)).is_member != (segment in wanted)
     ]
 
 

@@ -83,7 +83,9 @@ class Stage:
     async def take(self, by: Segmenter, *records: Record) -> None:
         place = TP(self.wiring.topic("customers"), 1)
         batch = Batch(place, list(records), owner=Owner(), producer=by.memberships._producer, epoch=0)
-        await by.intake.take(batch)
+        await by.take(batch)
+        if batch.ending is not None:
+            await batch.ending()
         batch.close()
 
     async def apply(self, identity: str, version: int = 1, **who: Any) -> None:

@@ -338,6 +338,7 @@ def _become(unit: UnitOfWork, done: Done, partition: int, customer: Customer) ->
 
 def _note(unit: UnitOfWork, done: Done) -> None:
     customer = unit.customers[done.customer_id]
+    customer.clocked = None
     for key, event in done.adds:
         known, behaviour = customer.events.get(key), unit.behaviours.get(key)
         if known and behaviour and noted(known.record, behaviour, event, unit.now):

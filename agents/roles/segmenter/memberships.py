@@ -7,9 +7,11 @@ until Kafka has acknowledged them, so a crash in between repeats the same ones, 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import cached_property
 
 import msgspec
 import structlog
@@ -19,6 +21,7 @@ from agents.broker.records import Output
 from agents.ingest_time import moment
 from agents.roles.segmenter.telling import MembershipTeller
 from agents.telemetry.metrics import Metrics
+from agents.waiting import retry_until_available
 from agents.wiring import Wiring
 from schemas.errors import DefinitionInvalid
 from schemas.events.event import Event
@@ -45,9 +48,11 @@ class Customer:
     memberships: dict[str, Membership] = field(default_factory=dict)
     since: dict[str, datetime] = field(default_factory=dict)
     unjudged: dict[str, str] = field(default_factory=dict)
+    clocked: Collection[str] | None = None
+    """The segments that time alone may take it into or out of; None where it was not judged as it is now."""
 
 
-@dataclass(slots=True)
+@dataclass
 class UnitOfWork:
     """Customers of a project in one transaction, the segments as they are in it, and the events it comes to."""
 
@@ -63,6 +68,24 @@ class UnitOfWork:
     """Segments that ask for behaviours whose events are not all in: nobody can say yet who is in them."""
     events: list[tuple[int, Event]] = field(default_factory=list)
     erased: dict[str, datetime] = field(default_factory=dict)
+
+    @cached_property
+    def newest(self) -> datetime:
+        """The time at which the youngest segment came to be."""
+        return max((one.created_at for one in self.states.values()), default=datetime.min.replace(tzinfo=UTC))
+
+    @cached_property
+    def uncomputed(self) -> list[State]:
+        """Segments that are being computed for the first time."""
+        return [one for one in self.states.values() if not one.computed_version]
+
+    def quiet(self, customer_id: str, before: Profile | None, at: datetime) -> set[str]:
+        """Segments for which what a customer was until now is no change: they came to be, or come to it, later."""
+        if before is not None:
+            return {one.segment_id for one in self.uncomputed if customer_id > one.computed_to}
+        if at >= self.newest:
+            return set()
+        return {one.segment_id for one in self.states.values() if at < one.created_at}
 
     def erase(self, customer_id: str, erased_at: datetime) -> None:
         """An erased customer leaves without an event: nobody is left to be messaged, and no id must go out again."""
@@ -88,6 +111,8 @@ class Memberships:
         self._key, self._zone = wiring.key, wiring.settings.zone
         self._known: dict[str, _Known] = {}
         self._teller = MembershipTeller(segments.changes, producer, wiring)
+        self._telling: asyncio.Task[int] | None = None
+        self._next: asyncio.Task[int] | None = None
 
     async def begin(
         self,
@@ -145,12 +170,10 @@ class Memberships:
         """
         profile = customer.profile
         customer.unjudged = {one: why for one, why in judged.unjudged.items() if one not in unit.uncounted}
-        usable = [
-            one
-            for one in among
-            if one in unit.index.definitions and one not in judged.unjudged and one not in unit.uncounted
-        ]
-        for change in differences(judged.members, customer.memberships, usable):
+        for change in differences(judged.members, customer.memberships, among):
+            segment = change.segment_id
+            if segment not in unit.index.definitions or segment in judged.unjudged or segment in unit.uncounted:
+                continue
             customer.memberships[change.segment_id] = Membership(change.is_entry, change.number)
             customer.since[change.segment_id] = happened or unit.now
             if happened is not None and profile is not None:
@@ -159,7 +182,9 @@ class Memberships:
     def judged(self, unit: UnitOfWork, customer_id: str, customer: Customer) -> Judged:
         """The segments that a customer with a profile belongs to now."""
         row = b"" if customer.profile is None else customer.profile.row
-        return unit.index.of(customer_id, row, unit.now, customer.events)
+        found = unit.index.of(customer_id, row, unit.now, customer.events)
+        customer.clocked = found.clocked
+        return found
 
     def take_in(
         self, unit: UnitOfWork, customer_id: str, stamp: int, become: Callable[[Customer], None], *, tells: bool = True
@@ -168,16 +193,17 @@ class Memberships:
 
         What it was when a segment came to be is no change. Without an event where nothing is to be told at all.
         """
-        customer = unit.customers[customer_id]
-        before, happened = customer.profile, min(moment(stamp), unit.now)
-        quiet = {one.segment_id for one in unit.states.values() if _is_before(one, customer_id, stamp, before)}
+        customer, at = unit.customers[customer_id], moment(stamp)
+        before, happened = customer.profile, min(at, unit.now)
+        quiet = unit.quiet(customer_id, before, at)
         if before is not None and quiet:
             self.change(unit, customer, self.judged(unit, customer_id, customer), quiet, None)
             quiet = set()
         become(customer)
         wanted = self.judged(unit, customer_id, customer)
         self.change(unit, customer, wanted, quiet, None)
-        self.change(unit, customer, wanted, unit.index.definitions.keys() - quiet, happened if tells else None)
+        others = unit.index.definitions.keys() - quiet if quiet else unit.index.definitions
+        self.change(unit, customer, wanted, others, happened if tells else None)
 
     def look_again(self, unit: UnitOfWork, customer_id: str) -> None:
         """Note what time has changed. Segments whose first computation has not come to the customer are left to it."""
@@ -219,7 +245,7 @@ class Memberships:
                 one.profile,
                 due_at=earliest(
                     (
-                        unit.index.due(one.profile.row, unit.now, one.events),
+                        unit.index.due(one.profile.row, unit.now, one.events, among=one.clocked),
                         one.profile.due_at if keep_due else None,
                     )
                 ),
@@ -252,6 +278,18 @@ class Memberships:
         Who is in which segments first, as far as a page goes: then a guard knows mostly what its event tells of.
         """
         return await self._teller.tell() + await self._segments.publish_outbox(self._publish)
+
+    async def tell_together(self) -> None:
+        """Wait until what is kept by now is told. Those who come while somebody tells share the next telling."""
+        if self._next is None:
+            self._next = asyncio.create_task(self._tell_after(self._telling))
+        await asyncio.shield(self._next)
+
+    async def _tell_after(self, before: asyncio.Task[int] | None) -> int:
+        if before is not None:
+            await asyncio.wait({before})
+        self._telling, self._next = self._next, None
+        return await retry_until_available(self.tell, what="Postgres or Kafka")
 
     async def _publish(self, events: Sequence[EventRow]) -> None:
         outputs = [Output(self._topic, one.key.encode(), one.event, one.partition) for one in events]
@@ -295,10 +333,3 @@ async def _keep_records(unit: UnitOfWork) -> None:
             is_left = record.events or record.days
             rows.append(RecordRow(identity, key, msgspec.msgpack.encode(record) if is_left else None))
     await unit.work.behaviours.put_records(unit.project_id, rows)
-
-
-def _is_before(segment: State, customer_id: str, stamp: int, before: Profile | None) -> bool:
-    """True where what a customer was until now is no change of a segment that is being computed for the first time."""
-    if segment.computed_version:
-        return before is None and moment(stamp) < segment.created_at
-    return customer_id > segment.computed_to if before else moment(stamp) < segment.created_at

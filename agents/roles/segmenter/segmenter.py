@@ -2,14 +2,15 @@
 
 Here is where the work comes from: a record of `customers`, a moment that has come, a definition that is new; events,
 which some segments count, come from `counting.py`. It is done in chunks, each in one transaction: lock customers, ask
-what the segments are now, work out what changes, keep it. The offset of a batch may be committed only after the
-transactions of all its chunks.
+what the segments are now, work out what changes, keep it. The next chunk is read meanwhile, and what one has changed
+is told beside the next. The offset of a batch may be committed only after the transactions of all its chunks.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -29,9 +30,11 @@ from agents.telemetry.health import Loop
 from agents.telemetry.measuring import measure
 from agents.telemetry.metrics import MOST_NAMED, Metrics
 from agents.transport.app import BatchApp
+from agents.transport.batch import Batch
 from agents.waiting import retry_until_available
 from agents.wiring import Wiring
 from schemas.errors import TooLarge
+from schemas.formats.search_keys import SearchKeys, search_keys
 from schemas.record_key import Keyed, label_of, parse_key
 from schemas.topics import CUSTOMERS
 from store.behaviours import Behaviours
@@ -42,6 +45,8 @@ log = structlog.get_logger()
 
 _CHUNK_SIZE = 500
 """Customers, or records, of one transaction."""
+_SLICE_SIZE = 20
+"""Records that are read before what Postgres answered about the chunk before is looked at."""
 _IDLE_SECONDS = 0.5
 """Between two looks for what is due, or to be computed, while there is nothing."""
 
@@ -58,7 +63,7 @@ def build_segmenter(
     """The Faust app of one segmenter process, and the segmenter whose `run` goes with it."""
     app = BatchApp(wiring.group("segmenter"), wiring.settings.kafka, **settings)
     segmenter = Segmenter(app, wiring, segments, behaviours, metrics, clock)
-    app.batch_agent(wiring.topic(CUSTOMERS), segmenter.intake.take, name=f"segments-of-{CUSTOMERS}")
+    app.batch_agent(wiring.topic(CUSTOMERS), segmenter.take, name=f"segments-of-{CUSTOMERS}")
     return app, segmenter
 
 
@@ -71,6 +76,7 @@ class Update:
     row: bytes | None
     offset: int
     stamp: int
+    keys: SearchKeys | None = None
 
 
 class Segmenter:
@@ -98,10 +104,21 @@ class Segmenter:
         )
         dead_letters = DeadLetters("segmenter", wiring, metrics)
         self.intake = Intake(
-            self._read, self._bring_in, dead_letters, metrics, clock, size=_CHUNK_SIZE, counted="changed"
-        )
+            self._read, self._bring_in, dead_letters, metrics, clock, size=_CHUNK_SIZE, counted="changed",
+            slice_size=_SLICE_SIZE, reads_ahead=True,
+        )  # fmt: skip
 
     # -- profiles -----------------------------------------------------------------------------------------------
+
+    async def take(self, batch: Batch) -> None:
+        """Bring a batch in. It has ended once what it changed is told, which is done beside the next chunk."""
+        await self.intake.take(batch)
+        if batch.ending is not None:
+            batch.ending = partial(self._end, batch.ending)
+
+    async def _end(self, brought_in: Callable[[], Awaitable[None]]) -> None:
+        await brought_in()
+        await self.memberships.tell_together()
 
     def _read(self, record: Incoming) -> Update:
         if record.value is None and record.key is not None:
@@ -110,12 +127,11 @@ class Segmenter:
         if len(raw) > self._max_bytes:
             raise TooLarge(f"{len(raw)} bytes; matcher.max_event_bytes allows {self._max_bytes}")
         profile = read_customer(self._profiles.decode(raw), record.key, self._default)
-        return Update(
-            *parse_key(record.key or b"", self._default), msgspec.json.encode(profile), record.offset, stamp(record)
-        )
+        whose, row = parse_key(record.key or b"", self._default), msgspec.json.encode(profile)
+        return Update(*whose, row, record.offset, stamp(record), search_keys(profile))
 
     async def _bring_in(self, taken: Chunk[Update]) -> int:
-        """Bring profiles in, and keep and publish all that they change; how many memberships.
+        """Bring profiles in, and keep all that they change; how many memberships.
 
         Projects in one order, as their customers are: processes that work on the same never wait for each other.
         """
@@ -131,14 +147,12 @@ class Segmenter:
                     for project, updates in groupby(sorted(new, key=_by_project), _by_project)
                 ]
                 if new or end > position:
-                    now = await transaction.now()
+                    now = units[-1].now if units else await transaction.now()
                     written = min(latest_stamp, int(now.timestamp() * 1000))  # later ones would hide what comes
                     await transaction.move(topic, partition, end, written)
             return sum(map(self.memberships.count, units))
 
-        changed = await retry_until_available(work, what="Postgres")
-        await retry_until_available(self.memberships.tell, what="Postgres or Kafka")
-        return changed
+        return await retry_until_available(work, what="Postgres")
 
     async def _update_project(
         self, work: SegmentTransaction, project: str, updates: list[Update], partition: int
@@ -160,7 +174,7 @@ class Segmenter:
 
         def become(customer: Customer) -> None:
             epoch = customer.profile.epoch if customer.profile else update.stamp
-            customer.profile = Profile(update.customer_id, partition, epoch, row)
+            customer.profile = Profile(update.customer_id, partition, epoch, row, keys=update.keys)
 
         self.memberships.take_in(unit, update.customer_id, update.stamp, become)
 

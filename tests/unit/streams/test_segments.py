@@ -106,6 +106,40 @@ def test_no_answer_changes_before_the_moment_that_was_named(
         assert str(run(facts, later)) == str(answer), later
 
 
+@given(
+    sources=st.lists(CONDITIONS, min_size=1, max_size=6), at=DATES, tier=st.sampled_from(["gold", "tin"]),
+    start=st.integers(-70, 500),
+)  # fmt: skip
+def test_nobody_is_in_another_segment_before_the_moment_of_those_that_are_clocked(
+    sources: list[Any], at: str, tier: str, start: int
+) -> None:
+    index = SegmentIndex("shop")
+    for number, source in enumerate(sources):
+        index.insert(read({"segment": f"s{number}", "when": source}))
+    metadata = {"at": at, "tier": tier, "visits": [{"at": at}, {"at": "2027-12-05"}]}
+    row, now = msgspec.json.encode({"id": "c", "metadata": metadata}), NOW + timedelta(days=start, hours=3)
+    found = index.of("c", row, now)
+    named, of_all = index.due(row, now, among=found.clocked), index.due(row, now)
+    assert named is None or (of_all is not None and now < of_all <= named)
+    for step in range(1, 24 * 20):
+        later = now + timedelta(hours=step)
+        if named is not None and later >= named:
+            break
+        assert index.of("c", row, later).members == found.members, later
+
+
+def test_segments_that_another_value_leads_to_are_not_asked_when_time_changes_them() -> None:
+    index = SegmentIndex("shop")
+    for tier in ("gold", "tin", "iron"):
+        when = {"customer.metadata.tier": tier, "customer.metadata.at": {"within_last": "1d"}}
+        index.insert(read({"segment": tier, "when": when}))
+    index.insert(read({"segment": "always", "when": {"customer.metadata.tier": "gold"}}))
+    row = msgspec.json.encode({"id": "c", "metadata": {"tier": "gold", "at": NOW.isoformat()}})
+    found = index.of("c", row, NOW)
+    assert (found.members, found.clocked) == ({"gold", "always"}, ("gold",))
+    assert index.due(row, NOW, among=found.clocked) == index.due(row, NOW) != index.due(row, NOW, among=())
+
+
 def test_the_index_agrees_with_trying_every_segment() -> None:
     rng = random.Random(3)
     index = SegmentIndex("shop")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from console.web import (
     accounts,
     audit,
-    builder,
     campaigns,
     customers,
     dead_letters,
@@ -29,6 +28,7 @@ from console.web import (
     topics,
     users,
 )
+from console.web.builder import routes as builder
 from console.web.projects import ProjectRoute
 
 PROJECT_ROUTES: tuple[ProjectRoute, ...] = (

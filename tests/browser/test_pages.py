@@ -19,7 +19,7 @@ pytest.importorskip("playwright", reason="Playwright is not installed: make brow
 from axe_playwright_python.async_playwright import Axe
 
 from agents.wiring import Wiring
-from console.web.builder_steps import LABELS
+from console.web.builder.steps import LABELS
 from deploy.settings.settings import Settings
 from deploy.settings.web import Web
 from tests.browser.stage import LONG, Scheme, browser, chromium, enter, furnish, window

@@ -19,6 +19,7 @@ CIRCLES_OF_FOLDERS = {
         "what is applied is tried first, as a preview tries it; previews and files stand on the same checks"
     ),
     "console.cli, console.demo": "`tidings demo` runs the demo, which keeps its workers as `tidings dev` does",
+    "console.web, console.web.builder": "the builder is pages as all others, in a folder since it is so many modules",
 }
 """Those that stay, and why; modules among them have no circle."""
 

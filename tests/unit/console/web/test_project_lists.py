@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from console.web.builder.records import BUILDER_PAGES
 from console.web.pages import FieldProblem, respond
-from console.web.project_builder import BUILDER_PAGES
 from console.web.project_campaigns import (
     CampaignPage,
     CampaignRow,

@@ -7,10 +7,10 @@ from typing import Any
 
 from console.control.document_edit import GONE
 from console.control.document_texts import written
-from console.web.builder_asked import Asked
-from console.web.builder_fields import Bound, changes
-from console.web.builder_known import Known
-from console.web.project_builder import Button, FormField, Section
+from console.web.builder.asked import Asked
+from console.web.builder.fields import Bound, changes
+from console.web.builder.known import Known
+from console.web.builder.records import Button, FormField, Section
 from schemas.closed import Outside
 
 AGAIN, AGAIN_OF, DELAY, ARM = "again", "again_of", "delay", "arms_new"

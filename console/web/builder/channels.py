@@ -8,11 +8,11 @@ from typing import Any
 
 from console.control.document_edit import GONE
 from console.control.document_texts import written
-from console.web.builder_asked import Asked
-from console.web.builder_begin import action_of, trigger_of
-from console.web.builder_fields import Bound, Holds, Place, changes
-from console.web.builder_known import Known
-from console.web.project_builder import Button, Section
+from console.web.builder.asked import Asked
+from console.web.builder.begin import action_of, trigger_of
+from console.web.builder.fields import Bound, Holds, Place, changes
+from console.web.builder.known import Known
+from console.web.builder.records import Button, Section
 from schemas.closed import ChannelOrder, Reach, members
 from schemas.distribution import TRANSACTIONAL
 from streams.channels.tables import CHANNEL_RULES

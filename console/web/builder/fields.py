@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import Any, Literal
 
 from console.control.document_edit import GONE
-from console.web.project_builder import FieldKind, FormField
+from console.web.builder.records import FieldKind, FormField
 from schemas.formats.paths import path_text
 
 Place = tuple[str | int, ...]

@@ -10,7 +10,7 @@ from typing import Any
 
 from console.control.document_edit import GONE
 from console.control.document_texts import values_of, written
-from console.web.project_builder import Button, FormField, Section
+from console.web.builder.records import Button, FormField, Section
 from schemas.events.triggers import Trigger
 from schemas.formats.paths import path_text, read_names
 from streams.conditions.answer import Kind

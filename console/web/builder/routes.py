@@ -11,13 +11,12 @@ from aiohttp import web
 from console.control import distributions, drafts
 from console.control.document_edit import with_values
 from console.control.drafts import ChangedMeanwhile, Draft, DraftWrong
-from console.web import builder_form as forms
-from console.web import builder_summary as summary
-from console.web import builder_text as text
-from console.web.builder_asked import MOST_BYTES, MOST_FIELDS, Asked, begun, edit_path
-from console.web.builder_form import FORMS
-from console.web.builder_steps import LABELS, SUMMARY, TEXT
-from console.web.builder_steps import after as next_step
+from console.web.builder import form as forms
+from console.web.builder import summary, text
+from console.web.builder.asked import MOST_BYTES, MOST_FIELDS, Asked, begun, edit_path
+from console.web.builder.form import FORMS
+from console.web.builder.steps import LABELS, SUMMARY, TEXT
+from console.web.builder.steps import after as next_step
 from console.web.pages import see
 from console.web.projects import ProjectRoute, ProjectVisit, distribution_path
 from console.web.tables import address

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from console.control.document_edit import GONE
-from console.web import builder_guard as guards
-from console.web.builder_asked import Asked
-from console.web.builder_fields import Bound, changes
-from console.web.builder_known import Known
-from console.web.project_builder import FormField, Section
+from console.web.builder import guard as guards
+from console.web.builder.asked import Asked
+from console.web.builder.fields import Bound, changes
+from console.web.builder.known import Known
+from console.web.builder.records import FormField, Section
 from schemas.closed import Action, WhenEmpty
 from schemas.events.triggers import ACTION_NAMES, BACKFILLED, MANUAL, PUBLISHED, TRIGGERS, Trigger
 from streams.conditions.fields import Fields

@@ -24,12 +24,12 @@ from console.control.preflight.preflight import Preflight, preflight
 from console.control.preview import messages
 from console.control.recording import Whose, newest_of
 from console.control.simulation import outcome_words
-from console.web import builder_form as forms
-from console.web import builder_text as text
-from console.web.builder_asked import Asked
-from console.web.builder_steps import SUMMARY, TEXT
+from console.web.builder import form as forms
+from console.web.builder import text
+from console.web.builder.asked import Asked
+from console.web.builder.records import BackfillChoice, BuilderSummaryPage, ShownFinding, ShownPreflight, Tried, Wrong
+from console.web.builder.steps import SUMMARY, TEXT
 from console.web.pages import FieldProblem, respond
-from console.web.project_builder import BackfillChoice, BuilderSummaryPage, ShownFinding, ShownPreflight, Tried, Wrong
 from console.web.projects import base_of
 from console.web.summary import sentences
 from console.web.tables import address

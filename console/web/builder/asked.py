@@ -10,9 +10,9 @@ from console.control import drafts
 from console.control.context import ProjectContext, whole_project
 from console.control.document_edit import with_values
 from console.control.drafts import Draft, PlannedDraft
-from console.web.builder_steps import LABELS
+from console.web.builder.records import ShownMeanwhile, Tab
+from console.web.builder.steps import LABELS
 from console.web.pages import FieldProblem
-from console.web.project_builder import ShownMeanwhile, Tab
 from console.web.projects import ProjectVisit, base_of, distribution_path
 from schemas.distribution import Distribution
 

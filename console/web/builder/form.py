@@ -9,15 +9,13 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from console.control.drafts import ChangedMeanwhile, DraftProblem, DraftWrong
-from console.web import builder_begin as begin
-from console.web import builder_channels as channels
-from console.web import builder_guard as guards
-from console.web import builder_timing as timing
-from console.web.builder_asked import Asked
-from console.web.builder_known import Known, known_to
-from console.web.builder_steps import ACTION, CHANNELS, MODE, TIMING, TRIGGER
+from console.web.builder import begin, channels, timing
+from console.web.builder import guard as guards
+from console.web.builder.asked import Asked
+from console.web.builder.known import Known, known_to
+from console.web.builder.records import BuilderFormPage, FormField, Section
+from console.web.builder.steps import ACTION, CHANNELS, MODE, TIMING, TRIGGER
 from console.web.pages import FieldProblem, respond
-from console.web.project_builder import BuilderFormPage, FormField, Section
 from console.web.words import inert
 from schemas.formats.paths import path_text
 

@@ -6,9 +6,9 @@ from aiohttp import web
 
 from console.control import drafts
 from console.control.drafts import ChangedMeanwhile, DraftProblem, DraftWrong, PlannedDraft
-from console.web.builder_asked import Asked
+from console.web.builder.asked import Asked
+from console.web.builder.records import BuilderTextPage, ShownMeanwhile, WrongLine
 from console.web.pages import FieldProblem, respond
-from console.web.project_builder import BuilderTextPage, ShownMeanwhile, WrongLine
 from console.web.words import inert
 
 FIELD = "yaml"

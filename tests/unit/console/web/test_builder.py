@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from console.control.distribution_versions import DiffLine
-from console.web.pages import FieldProblem
-from console.web.project_builder import (
+from console.web.builder.records import (
     BUILDER_PAGES,
     BackfillChoice,
     BuilderFormPage,
@@ -27,6 +26,7 @@ from console.web.project_builder import (
     Wrong,
     WrongLine,
 )
+from console.web.pages import FieldProblem
 from schemas.decision import Check
 from tests.unit.console.web.test_project_pages import EVIL, NOW, frame, hold
 

@@ -12,7 +12,8 @@ from schemas.formats.days import read_moment, zone_of
 from schemas.formats.durations import format_duration, later
 from schemas.formats.paths import read_names
 from streams.conditions.answer import Failure, with_kind
-from streams.conditions.compile import Facts, getter
+from streams.conditions.compile import Facts
+from streams.conditions.getter import getter
 from streams.event_context import Head, Profile, profile_text
 from streams.sends import local_moment
 from streams.verdict import Defer, Skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from operator import attrgetter
-from typing import Annotated, Any, Generic, TypeVar, get_origin
+from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin
 
 import msgspec
 from msgspec import Meta
@@ -17,8 +17,9 @@ from schemas.formats.blank import trimmed
 from schemas.formats.paths import path_text
 from schemas.record import JsonObject, Record
 from streams.conditions.answer import Answer, Misfit, misfit
-from streams.conditions.compile import Facts, Getter, getter
+from streams.conditions.compile import Facts
 from streams.conditions.fields import EVENT, has_own_event
+from streams.conditions.getter import Getter, getter
 from streams.conditions.language import SEGMENTS, Path
 from streams.loose import loosely, tidied, with_whole_quantities
 from streams.recent import Sent, read_recent
@@ -183,6 +184,17 @@ def reader(path: Path, data: type[Record]) -> Getter:
     if names and (get_origin(hint) or hint) is dict:
         return _in_mapping(from_head, tuple(names), whole)
     return lambda context: whole(context.facts)
+
+
+def item_structs(path: Path, data: type[Record]) -> tuple[Getter, dict[str, Any]] | None:
+    """The getter of a list of objects that an event's head has, and the kinds of their fields; None for any other."""
+    if len(path) != 2 or path[0] in ("customer", EVENT):
+        return None
+    outer = object_fields(data).get(path[0])
+    hint = object_fields(outer).get(path[1]) if _is_struct(outer) else None
+    if get_origin(hint) is not list or not _is_struct(get_args(hint)[0]):
+        return None
+    return attrgetter(f"head.data.{path[0]}.{path[1]}"), object_fields(get_args(hint)[0])
 
 
 _SEGMENTS: Getter = attrgetter("segments")

@@ -11,7 +11,8 @@ from schemas.distribution import Again
 from schemas.formats.blank import is_blank
 from schemas.formats.paths import read_names
 from streams.conditions.answer import Failure, equality_key, with_kind
-from streams.conditions.compile import Facts, getter
+from streams.conditions.compile import Facts
+from streams.conditions.getter import getter
 
 _HEX = re.compile(r"[0-9a-f]{32}")
 

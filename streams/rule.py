@@ -13,8 +13,9 @@ from schemas.distribution import Arm, Distribution, TriggerRef
 from schemas.errors import DefinitionInvalid, Problem
 from schemas.events.triggers import TRIGGERS
 from schemas.record import JsonObject
-from streams.conditions.compile import Compiler, getter
+from streams.conditions.compile import Compiler
 from streams.conditions.fields import CUSTOMER_FIELDS, Fields
+from streams.conditions.getter import getter
 from streams.conditions.language import Condition
 from streams.conditions.parse import parse_condition
 from streams.index.guard import Guard, Guarded, compile_guard, written_zone

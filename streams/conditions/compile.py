@@ -9,9 +9,10 @@ stopping at the first that decides.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Protocol, assert_never
 from weakref import WeakValueDictionary
 
@@ -25,12 +26,13 @@ from streams.conditions.answer import (
     Failure,
     added_up,
     equality_key,
-    misfit,
     seen,
     unfit,
     with_kind,
 )
 from streams.conditions.behaviour import EVENTS, happened
+from streams.conditions.direct import direct, of_structs, reads_only
+from streams.conditions.getter import Getter, getter
 from streams.conditions.language import All, AnyOf, Condition, Happened, Items, Not, Path, Test, Total
 from streams.conditions.predicates import PREDICATES
 
@@ -44,9 +46,6 @@ ZONE: Path = ("customer", "timezone")
 Facts = dict[str, Any]
 """An event as templates see it, and conditions that are not compiled for its head: its objects by name."""
 
-Getter = Callable[[Any], Any]
-"""Reads one path from what a condition is asked about; None where it leads nowhere."""
-
 
 class Run(Protocol):
     """A compiled condition: the answer for what it is asked about, a moment and perhaps a recorder."""
@@ -54,18 +53,28 @@ class Run(Protocol):
     def __call__(self, about: Any, now: datetime, record: Recorder | None = None, /) -> Answer: ...
 
 
+def _no_structs(_path: Path) -> None:
+    """No list of structs anywhere."""
+
+
 class Compiler:
     """Compiles conditions for one kind of thing that they are asked about; `read` makes the getter of a path.
 
     Where answers are remembered, tests that are alike become one function, and its answer is kept in `about.answers`.
     `zone` is the path of the timezone in which days are meant, `here` the one where it leads nowhere; without a path
-    they are meant where `now` is.
+    they are meant where `now` is. `structs` gives the getter of a list of structs at a path, and their fields' kinds.
     """
 
     def __init__(
-        self, read: Callable[[Path], Getter], *, remember: bool, zone: Path = ZONE, here: tzinfo = UTC
+        self,
+        read: Callable[[Path], Getter],
+        *,
+        remember: bool,
+        zone: Path = ZONE,
+        here: tzinfo = UTC,
+        structs: Callable[[Path], tuple[Getter, Mapping[str, Any]] | None] = _no_structs,
     ) -> None:
-        self._read = read
+        self._read, self._structs = read, structs
         self._remember = remember
         self._here = here
         self._zone = read(zone) if zone else None
@@ -83,13 +92,19 @@ class Compiler:
             case AnyOf(parts):
                 return _decided_by(tuple(self.compile(part) for part in parts), True)
             case Items():
-                return self._in_local_time(_items(condition, self._read(condition.path)), condition)
+                return self._in_local_time(self._items(condition), condition)
             case Total():
                 return self._in_local_time(_total(condition, self._read(condition.path)), condition)
             case Happened():
                 return happened(condition, self._read(EVENTS), self._here)
             case _:
                 assert_never(condition)
+
+    def _items(self, condition: Items) -> Run:
+        slowly, known = _items(condition, self._read(condition.path)), self._structs(condition.path)
+        if known is None or not reads_only(condition.condition, known[1], (str, int, float, bool)):
+            return slowly
+        return of_structs(condition, known[0], OF_STRUCT.compile(condition.condition), slowly)
 
     def _shared(self, test: Test) -> Run:
         key = (test.path, test.name, _tagged(test.operand))
@@ -116,56 +131,14 @@ def conjunction(parts: Sequence[Run]) -> Run:
     return parts[0] if len(parts) == 1 else _decided_by(tuple(parts), False)
 
 
-def getter(path: Path) -> Getter:
-    """A function that follows a path through nested mappings: None where it leads nowhere, else what is there.
-
-    A `Misfit` where it would have to go on inside a value that has nothing inside.
-    """
-    if len(path) == 1:
-        return _get_one(*path)
-    if len(path) == 2:
-        return _get_two(*path)
-    if len(path) == 3:
-        return _get_three(*path)
-
-    def get(facts: Any) -> Any:
-        for depth, name in enumerate(path):
-            if type(facts) is not dict:
-                return misfit(facts, path_text(path[:depth]))
-            facts = facts.get(name)
-        return facts
-
-    return get
-
-
-def _get_one(name: str) -> Getter:
-    return lambda facts: facts.get(name)
-
-
-def _get_two(first: str, second: str) -> Getter:
-    def get(facts: Any) -> Any:
-        outer = facts.get(first)
-        return outer.get(second) if type(outer) is dict else misfit(outer, path_text((first,)))
-
-    return get
-
-
-def _get_three(first: str, second: str, third: str) -> Getter:
-    def get(facts: Any) -> Any:
-        outer = facts.get(first)
-        if type(outer) is not dict:
-            return misfit(outer, path_text((first,)))
-        inner = outer.get(second)
-        return inner.get(third) if type(inner) is dict else misfit(inner, path_text((first, second)))
-
-    return get
-
-
 PLAIN = Compiler(getter, remember=False)
 """For facts."""
 
 OF_ITEM = Compiler(getter, remember=False, zone=())
 """For the items of lists: they are asked at a time that is local already."""
+
+OF_STRUCT = Compiler(lambda path: attrgetter(path[0]), remember=False, zone=())
+"""For items that are structs, of which fields alone are read."""
 
 
 def _tagged(operand: Any) -> Any:
@@ -240,7 +213,7 @@ def _test(test: Test, get: Getter) -> Run:
             record(_told(said, answer, value))
         return answer
 
-    return run
+    return direct(test, get, absent, run)
 
 
 def _remembered(run: Run, token: object) -> Run:

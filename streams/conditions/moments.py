@@ -10,8 +10,9 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any, assert_never
 
 from streams.conditions.behaviour import EVENTS, changes_of
-from streams.conditions.compile import Compiler, Getter, Run, getter, value_getter
+from streams.conditions.compile import Compiler, Run, value_getter
 from streams.conditions.dates import Changes, earliest, read_date
+from streams.conditions.getter import Getter, getter
 from streams.conditions.language import All, AnyOf, Condition, Happened, Items, Not, Path, Test, Total
 from streams.conditions.predicates import PREDICATES
 

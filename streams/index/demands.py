@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from streams.conditions.answer import equality_key
-from streams.conditions.compile import Getter
+from streams.conditions.getter import Getter
 from streams.conditions.language import Path
 from streams.event_context import EventContext
 from streams.index.guard import Guard

@@ -19,7 +19,7 @@ from typing import Any
 from schemas.events.triggers import TRIGGERS
 from schemas.record import Record
 from streams.conditions.compile import Compiler
-from streams.event_context import EventContext, Head, reader
+from streams.event_context import EventContext, Head, item_structs, reader
 from streams.index.buckets import Bucket
 from streams.index.guard import Guard, Guarded, compile_guard
 from streams.index.table import Candidate
@@ -41,7 +41,9 @@ class GuardIndex:
         """Make a condition ready. Tests that are alike are shared with the other guards."""
         data, zone = TRIGGERS[guarded.selection.event].data, guarded.zone or self._zone
         if (data, zone) not in self._compilers:
-            self._compilers[data, zone] = Compiler(partial(reader, data=data), remember=True, here=zone)
+            self._compilers[data, zone] = Compiler(
+                partial(reader, data=data), remember=True, here=zone, structs=partial(item_structs, data=data)
+            )
         return compile_guard(guarded, self._compilers[data, zone])
 
     def add(self, guard: Guard) -> None:

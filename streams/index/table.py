@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from schemas.record import Record
 from streams.conditions.answer import Answer
-from streams.conditions.compile import Getter, Run
+from streams.conditions.compile import Run
+from streams.conditions.getter import Getter
 from streams.conditions.language import Path
 from streams.event_context import EventContext, reader
 from streams.index.guard import Guard, Threshold

@@ -25,8 +25,9 @@ from streams.conditions.behaviour import (
     noted,
     pruned,
 )
-from streams.conditions.compile import PLAIN, Compiler, getter
+from streams.conditions.compile import PLAIN, Compiler
 from streams.conditions.fields import CUSTOMER_FIELDS, Fields
+from streams.conditions.getter import getter
 from streams.conditions.language import Behaviour, Condition
 from streams.conditions.moments import changes_at
 from streams.conditions.parse import parse_condition

@@ -1,0 +1,93 @@
+"""Tests that are answered at once, and items from an event's head: the same answers as when each test is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.errors import DefinitionInvalid
+from streams.event_context import EventContext
+from streams.index.rules import RuleIndex
+from tests.factory import NOW, context, customer
+from tests.unit.streams.index.test_rules import a_rule
+
+VALUE: st.SearchStrategy[Any] = st.sampled_from(
+    ["x", "", " ", "2", 2, 2.0, 2.5, -1, True, None, [], {}, [1], 2**70, "ż" * 70]
+)
+ITEM = st.one_of(
+    st.fixed_dictionaries({}, optional={"sku_id": st.sampled_from(["x", "y", None]), "price": st.integers(-2, 2)}),
+    st.fixed_dictionaries({}, optional=dict.fromkeys(("sku_id", "price", "quantity", "new"), VALUE)),
+    st.sampled_from([None, "x", [], {}]),
+)
+ORDER: st.SearchStrategy[Any] = st.one_of(
+    st.fixed_dictionaries({"id": st.just("o1")}, optional={"items": st.lists(ITEM, max_size=3) | VALUE}),
+    st.fixed_dictionaries({"id": st.just("o1"), "items": st.lists(ITEM, max_size=3)}, optional={"amount": VALUE}),
+)
+TEST = st.sampled_from(
+    [
+        {"is": "x"}, {"in": ["x", "y"]}, {"is": 2}, {"in": ["x", 2]}, {"is": True}, {"at_least": 2}, {"at_least": 1.5},
+        {"is_not": "x"}, {"starts_with": "x"},
+    ]
+)  # fmt: skip
+OF_ITEM = st.tuples(st.sampled_from(["sku_id", "price", "quantity", "new"]), TEST).map(lambda one: {one[0]: one[1]})
+MANY = st.lists(OF_ITEM, min_size=1, max_size=3)
+WHERE = st.one_of(OF_ITEM, MANY.map(lambda some: {"any": some}), OF_ITEM.map(lambda one: {"not": one}))
+CONDITION = st.one_of(
+    st.tuples(st.sampled_from(["any_item", "every_item", "no_item"]), WHERE).map(
+        lambda one: {"order.items": {one[0]: one[1]}}
+    ),
+    st.tuples(st.sampled_from(["customer.metadata.a", "order.metadata.b", "customer.name"]), TEST).map(
+        lambda one: {one[0]: one[1]}
+    ),
+)
+
+
+def guard_of(when: dict[str, Any]) -> Any:
+    index = RuleIndex()
+    index.insert(a_rule(1, when))
+    return index._rules["shop", "r1"].guard
+
+
+def has_decoded(happened: EventContext) -> bool:
+    try:
+        EventContext.__dict__["facts"].__get__(happened)
+    except AttributeError:
+        return False
+    return True
+
+
+@settings(max_examples=400)
+@given(CONDITION, ORDER, VALUE, VALUE)
+def test_an_answer_is_the_same_whether_its_tests_are_told_or_not(when: Any, order: Any, one: Any, two: Any) -> None:
+    try:
+        guard = guard_of(when)
+    except DefinitionInvalid:  # a number in place of a text
+        return
+    data = {"customer": customer(metadata={"a": one}), "order": {**order, "metadata": {"b": two}}}
+    assert guard.run(context(None, data=data), NOW) == guard.explain(context(None, data=data), NOW)[0]
+
+
+@pytest.mark.parametrize(
+    ("when", "answer", "of_none", "decoded"),
+    [
+        ({"any_item": {"sku_id": {"starts_with": "A-"}}}, True, False, False),
+        ({"any_item": {"sku_id": "B-1"}}, False, False, False),
+        ({"every_item": {"all": [{"price": {"at_least": 1}}, {"not": {"sku_id": "x"}}]}}, True, False, False),
+        ({"every_item": {"price": {"at_least": 3}}}, False, False, False),
+        ({"no_item": {"any": [{"sku_id": "x"}, {"price": 7}]}}, True, True, False),
+        ({"no_item": {"price": 2}}, False, True, False),
+        ({"any_item": {"metadata.kind": "shoe"}}, False, False, True),
+        ({"any_item": {"own": "shoe"}}, False, False, True),
+    ],
+)
+def test_known_fields_of_items_are_read_without_decoding_the_event(
+    when: dict[str, Any], answer: bool, of_none: bool, decoded: bool
+) -> None:
+    guard = guard_of({"order.items": when})
+    for items, right in (([{"sku_id": "A-1", "price": 2}], answer), ([], of_none)):
+        happened = context(None, data={"customer": customer(), "order": {"id": "o1", "items": items}})
+        assert guard.run(happened, NOW) is right
+        assert has_decoded(happened) is decoded

@@ -24,7 +24,7 @@ class MappingSource:
 
     def made(self, schema: Any, absent: Mapping[str, bytes | None]) -> Write:
         """The function for mappings of a record; `absent` has the bytes of fields that are not there."""
-        source, names = self._source, frozenset(field["name"] for field in schema["fields"])
+        source, names = self._source, frozenset(field["name"] for field in schema["fields"]) - {self._extra}
         for field in schema["fields"]:
             name, kind = field["name"], field["type"]
             if name == self._extra:  # the last one

@@ -143,14 +143,18 @@ def _one_by_one(fields: dict[str, Write]) -> Write:
 
 
 def _mapping(fields: dict[str, Write], absent: dict[str, bytes | None]) -> Write:
-    """Write a mapping; values of a kind that the schema does not have stand beside its unknown fields."""
+    """Write a mapping; values of a kind that the schema does not have stand beside its unknown fields.
+
+    A field that is called as these are together is one of them.
+    """
     in_order, is_open = [(name, write, absent[name]) for name, write in fields.items()], EXTRA in fields
+    known = fields.keys() - {EXTRA}
 
     def write(out: bytearray, value: Any) -> None:
         misfits: dict[str, Any] = {}
         for name, write_field, default in in_order:
             if name == EXTRA:  # the last one
-                _json(out, {name: one for name, one in value.items() if name not in fields} | misfits)
+                _json(out, {name: one for name, one in value.items() if name not in known} | misfits)
             elif name in value:
                 begins = len(out)
                 try:

@@ -48,6 +48,7 @@ PAGES = (
     "/p/shop/templates/hello/edit", "/p/shop/templates/news", "/p/shop/templates/news/edit",
     "/p/shop/templates/news/sections", "/p/shop/new-template",
     "/p/shop/preview?distribution=thanks", "/p/shop/preview?distribution=thanks&customer=x",
+    "/p/shop/topics", "/p/shop/topics?topic=events.orders", "/p/shop/topics?topic=audit",
     "/p/shop/notices", "/p/shop/destinations", "/p/shop/workers", "/p/shop/accounts", "/p/shop/users", "/p/shop/keys",
     "/p/shop/sends", "/p/shop/sends?status=DONE", "/p/shop/sends/new", "/p/shop/sends/send_1",
     "/p/shop/sends/send_2?did=edit", "/p/shop/sends/send_3",
@@ -55,7 +56,7 @@ PAGES = (
     "/nowhere",
 )  # fmt: skip
 EMPTY = ("distributions", "messages", "segments", "campaigns", "imports", "templates", "suppressions", "notices",
-         "sends", "destinations", "dead-letters", "accounts", "keys", "settings")  # fmt: skip
+         "sends", "topics", "destinations", "dead-letters", "accounts", "keys", "settings")  # fmt: skip
 """Of a project that has nothing yet."""
 _RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from console.control import audit
-from console.web.lists import Asked, Field, Found, Listing, page_of
+from console.web.lists import OTHER_ADDRESS, Asked, Field, Found, Listing, page_of
 from console.web.project_lists import AuditedRow, AuditPage
 from console.web.projects import ProjectVisit, distribution_path
 from schemas.audit import AUDIT_ACTIONS, AUDIT_NOUNS
@@ -27,7 +27,7 @@ async def _find(asked: Asked) -> Found[AuditedRow]:
     chosen = audit.read_filter(mine.project_id, mine.context.zone, mine.now, wanted)
     before = asked.place(int)
     if before is not None and not 0 <= before <= _LAST_POSITION:
-        raise BadQuestion("this page's address was changed: begin with the first page", "cursor")
+        raise BadQuestion(OTHER_ADDRESS, "cursor")
     found = await audit.page(AuditLog(mine.pool), chosen, asked.limit + 1, before)
     rows, following = page_of(found, asked.limit, lambda one: one.row.position)
     return Found([_shown(mine, one) for one in rows], following)

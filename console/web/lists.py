@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Generic, TypedDict, TypeVar
 from urllib.parse import parse_qsl
 
@@ -72,6 +72,19 @@ class Asked:
         if "\0" in behind:
             raise BadQuestion(OTHER_ADDRESS, "cursor")
         return behind
+
+    def place_in_time(self) -> tuple[datetime, str] | None:
+        """The moment, in UTC, and the id of the row behind which it begins. Raises BadQuestion."""
+        behind = self.place(tuple[datetime, str])
+        if behind is None:
+            return None
+        at, identity = behind
+        if at.tzinfo is None or "\0" in identity:
+            raise BadQuestion(OTHER_ADDRESS, "cursor")
+        try:
+            return at.astimezone(UTC), identity
+        except OverflowError:
+            raise BadQuestion(OTHER_ADDRESS, "cursor") from None
 
     def place(self, kind: type[T]) -> T | None:
         """The key of the row behind which it begins. Raises BadQuestion."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from console.control import deliveries, explain
 from console.control.decision_search import read_cursor
 from console.control.deliveries import NO_REASON, STATUSES, DeliverySummary
 from console.control.explain import Asking
 from console.web.customers import joined
-from console.web.lists import OTHER_ADDRESS, Asked, Field, Found, Listing, page_of
+from console.web.lists import Asked, Field, Found, Listing, page_of
 from console.web.project_lists import MessageRow, MessagesPage
 from console.web.projects import ProjectVisit, customer_path, distribution_path, message_path
 from console.web.reasons import REASONS, sentence
@@ -30,24 +28,10 @@ async def _in_ledger(asked: Asked) -> Found[MessageRow]:
     """Messages that senders took in."""
     mine, store = asked.mine, Deliveries(asked.mine.pool)
     chosen = deliveries.read_filter(mine.project_id, {**asked.given, "status": asked.get("outcome")}, await store.now())
-    found = await deliveries.newest(store, chosen, asked.limit + 1, _place(asked))
+    found = await deliveries.newest(store, chosen, asked.limit + 1, asked.place_in_time())
     page, following = page_of(found, asked.limit, lambda one: (one.created_at, one.delivery_id))
     caption = "Messages, those that were taken in last first"
     return Found([_of_summary(mine, one) for one in page], following, {"caption": caption})
-
-
-def _place(asked: Asked) -> tuple[datetime, str] | None:
-    """The place behind which a page begins. Raises BadQuestion."""
-    behind = asked.place(tuple[datetime, str])
-    if behind is None:
-        return None
-    at, delivery = behind
-    if at.tzinfo is None or "\0" in delivery:
-        raise BadQuestion(OTHER_ADDRESS, "cursor")
-    try:
-        return at.astimezone(UTC), delivery
-    except OverflowError:
-        raise BadQuestion(OTHER_ADDRESS, "cursor") from None
 
 
 async def _decided(asked: Asked) -> Found[MessageRow]:

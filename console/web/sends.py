@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from aiohttp import web
@@ -35,10 +34,7 @@ NEW = "/sends/new"
 
 async def _find(asked: ListAsked) -> Found[SendListRow]:
     """A page of them. Raises BadQuestion, TryLater."""
-    mine = asked.mine
-    after = asked.place(tuple[datetime, str])
-    if after is not None and (after[0].tzinfo is None or "\0" in after[1]):
-        after = None
+    mine, after = asked.mine, asked.place_in_time()
     status: Any = asked.get("status")
     found = await sends.listed(mine.pool, mine.project_id, asked.limit + 1, status, after)
     rows, following = page_of(found, asked.limit, lambda one: (one.created_at, one.send_id))

@@ -23,6 +23,7 @@ from deploy.secret import Secret
 from deploy.settings.servers import Postgres
 from deploy.settings.settings import Settings
 from deploy.settings.web import Web
+from schemas.formats.cursors import write_cursor
 from store.distributions import Change, Control
 from store.sends import Sends
 from tests.factory import rule
@@ -251,7 +252,8 @@ async def test_sends_are_listed_by_pages_and_as_files(site: Site) -> None:
     rows = list(csv.DictReader(io.StringIO((await mine.ask("GET", f"{LIST}.csv")).text)))
     assert [row["send"] for row in rows] == seen
     assert "Nothing fits" in (await mine.ask("GET", f"{LIST}?status=DONE")).text
-    for query in ("?status=LIVE", "?cursor=x"):
+    no_zone = write_cursor(("2026-11-29T12:00:00", "send_1"))
+    for query in ("?status=LIVE", "?cursor=x", f"?cursor={no_zone}"):
         assert (await mine.ask("GET", LIST + query)).status == 422, query
 
 

@@ -1,14 +1,11 @@
-"""Dead-letters of one project, for those who ask over HTTP: read in threads of their own, few at once.
+"""Dead-letters of one project, for those who ask over HTTP, read aside (`topic_reading.py`).
 
 Nobody else who asks is held up by it. Whose a record is, its key says, unless its value names another project.
 """
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
@@ -18,7 +15,7 @@ from agents.wiring import Wiring
 from console.control import dead_letters
 from console.control.dead_letters import Filter, Letter, Place
 from console.control.not_found import not_found
-from schemas.errors import TryLater
+from console.control.topic_reading import deadline, in_time, read_aside
 from schemas.topics import DEAD_LETTERS
 
 T = TypeVar("T")
@@ -26,9 +23,6 @@ T = TypeVar("T")
 NEWEST = 1000
 """Of each partition, so many are looked at: beyond them is the command's."""
 SHOWN_BYTES = 4000
-_READ_SECONDS = 25.0
-"""Less than a request may take."""
-_READERS = ThreadPoolExecutor(2, "dead-letters")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +35,13 @@ class OwnLetters:
     async def reading(self, read: Callable[[TopicReader], T]) -> T:
         """The answer of a function that reads their topic, in a thread. Raises TidingsError, TryLater."""
 
-        def work() -> T:
-            with TopicReader(self.wiring, DEAD_LETTERS) as reader:
-                return read(reader)
-
-        return await asyncio.get_running_loop().run_in_executor(_READERS, work)
+        return await read_aside(self.wiring, DEAD_LETTERS, read)
 
     async def page(self, wanted: Filter, after: Place | None, limit: int) -> list[Letter]:
         """Some of the newest that a filter takes, behind a place, by partition and offset. Raises TryLater."""
 
         def read(reader: TopicReader) -> list[Letter]:
-            found = _in_time(dead_letters.behind(reader, after, newest=NEWEST))
+            found = in_time(dead_letters.behind(reader, after, newest=NEWEST), deadline(), DEAD_LETTERS)
             return list(islice((one for one in found if wanted.takes(one.facts) and self._is_mine(one)), limit))
 
         return await self.reading(read)
@@ -70,12 +60,3 @@ class OwnLetters:
 def text_of(raw: bytes | None) -> str | None:
     """The first bytes as a text; what is not UTF-8 is written out."""
     return None if raw is None else raw[:SHOWN_BYTES].decode(errors="backslashreplace")
-
-
-def _in_time(letters: Iterator[Letter]) -> Iterator[Letter]:
-    """End the reading where nobody waits for it any more."""
-    ends_at = time.monotonic() + _READ_SECONDS
-    for one in letters:
-        if time.monotonic() > ends_at:
-            raise TryLater("the dead-letters take too long to read")
-        yield one

@@ -1,12 +1,9 @@
-"""Some of the newest records of a topic that are of one project, for those who ask over HTTP: a few read at once."""
+"""Some of the newest records of a topic that are of one project, for those who ask over HTTP."""
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections import deque
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +12,8 @@ import msgspec
 
 from agents.broker.reader import Fetched, TopicReader
 from agents.wiring import Wiring
-from schemas.errors import BadRecord, TryLater
+from console.control.topic_reading import deadline, in_time, read_aside
+from schemas.errors import BadRecord
 from schemas.record_key import parse_key, record_key
 from schemas.topics import TOPICS
 
@@ -27,9 +25,6 @@ NEWEST = 1000
 """Of each partition, so many are looked at, before the place where a page begins."""
 SHOWN_BYTES = 20_000
 """What is larger is named, and not shown."""
-_READ_SECONDS = 25.0
-"""Less than a request may take."""
-_READERS = ThreadPoolExecutor(2, "topics")
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -67,11 +62,10 @@ async def newest(
     Raises TryLater while Kafka is away.
     """
 
-    def work() -> tuple[list[TopicRecord], dict[int, int] | None]:
-        with TopicReader(wiring, wanted.topic) as reader:
-            return _page(_Look(reader, wiring.default_project, project_id, wanted), before, limit)
+    def read(reader: TopicReader) -> tuple[list[TopicRecord], dict[int, int] | None]:
+        return _page(_Look(reader, wiring.default_project, project_id, wanted), before, limit)
 
-    return await asyncio.get_running_loop().run_in_executor(_READERS, work)
+    return await read_aside(wiring, wanted.topic, read)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,22 +113,14 @@ class _Look:
 
 
 def _page(look: _Look, before: Ends, limit: int) -> tuple[list[TopicRecord], dict[int, int] | None]:
-    ends_at, found, starts, is_all = time.monotonic() + _READ_SECONDS, list[TopicRecord](), dict[int, int](), True
+    until, found, starts, is_all = deadline(), list[TopicRecord](), dict[int, int](), True
     for partition in look.partitions():
         low, high = look.reader.bounds(partition)
         end = min(high, before.get(partition, high))
         start = starts[partition] = max(low, end - NEWEST)
         is_all = is_all and start == low
-        found += deque(_in_time(look.within(partition, start, end), ends_at), maxlen=limit + 1)
+        found += deque(in_time(look.within(partition, start, end), until, look.wanted.topic), maxlen=limit + 1)
     found.sort(key=lambda one: (one.at or _NEVER, one.partition, one.offset), reverse=True)
     for one in found[limit:]:  # its partition goes on behind the newest that is not on this page
         starts[one.partition] = max(starts[one.partition], one.offset + 1)
     return found[:limit], starts if len(found) > limit or not is_all else None
-
-
-def _in_time(records: Iterator[TopicRecord], ends_at: float) -> Iterator[TopicRecord]:
-    """End the reading where nobody waits for it any more."""
-    for one in records:
-        if time.monotonic() > ends_at:
-            raise TryLater("the topic takes too long to read")
-        yield one

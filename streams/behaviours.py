@@ -9,8 +9,9 @@ from functools import partial
 from typing import Any
 
 from schemas.events.triggers import TRIGGERS
+from streams.conditions.answer import Run
 from streams.conditions.behaviour import Event, hashed, in_microseconds
-from streams.conditions.compile import Compiler, Run
+from streams.conditions.compile import Compiler
 from streams.conditions.getter import Getter
 from streams.conditions.language import All, AnyOf, Behaviour, Condition, Happened, Not
 from streams.event_context import EventContext, reader

@@ -14,7 +14,7 @@ from schemas.decision import Check
 from schemas.distribution import Distribution
 from schemas.events.event import Event
 from schemas.record import Record
-from streams.conditions.compile import Recorder
+from streams.conditions.answer import Recorder
 from streams.event_context import Head, Profile
 from streams.experiment import IN_NONE, Draw
 from streams.recent import Sent

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 from unicodedata import normalize
 
+from schemas.decision import Check
 from schemas.formats.blank import is_blank
 from streams.conditions.language import reads_as_other
 
@@ -36,6 +38,14 @@ class Failure:
 
 
 Answer = bool | Failure
+Recorder = Callable[[Check], None]
+"""Told of each test that is made."""
+
+
+class Run(Protocol):
+    """A compiled condition: the answer for what it is asked about, a moment and perhaps a recorder."""
+
+    def __call__(self, about: Any, now: datetime, record: Recorder | None = None, /) -> Answer: ...
 
 
 @dataclass(frozen=True, slots=True)

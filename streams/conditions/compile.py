@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any, Protocol, assert_never
+from typing import Any, assert_never
 from weakref import WeakValueDictionary
 
 from schemas.decision import Check
@@ -24,6 +24,8 @@ from schemas.formats.paths import path_text
 from streams.conditions.answer import (
     Answer,
     Failure,
+    Recorder,
+    Run,
     added_up,
     equality_key,
     seen,
@@ -36,8 +38,6 @@ from streams.conditions.getter import Getter, getter
 from streams.conditions.language import All, AnyOf, Condition, Happened, Items, Not, Path, Test, Total
 from streams.conditions.predicates import PREDICATES
 
-Recorder = Callable[[Check], None]
-
 _ZONES_KEPT = 1024
 ZONE: Path = ("customer", "timezone")
 """Where a customer's day begins."""
@@ -45,12 +45,6 @@ ZONE: Path = ("customer", "timezone")
 
 Facts = dict[str, Any]
 """An event as templates see it, and conditions that are not compiled for its head: its objects by name."""
-
-
-class Run(Protocol):
-    """A compiled condition: the answer for what it is asked about, a moment and perhaps a recorder."""
-
-    def __call__(self, about: Any, now: datetime, record: Recorder | None = None, /) -> Answer: ...
 
 
 def _no_structs(_path: Path) -> None:

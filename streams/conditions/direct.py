@@ -8,17 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
-from streams.conditions.answer import Answer
+from streams.conditions.answer import Answer, Run
 from streams.conditions.getter import Getter
 from streams.conditions.language import All, AnyOf, Condition, Items, Not, Test
-
-
-class Run(Protocol):
-    """The answer for what it is asked about, a moment and perhaps a recorder."""
-
-    def __call__(self, about: Any, now: datetime, record: Any = None, /) -> Answer: ...
 
 
 def direct(test: Test, get: Getter, absent: bool, slowly: Run) -> Run:

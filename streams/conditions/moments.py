@@ -9,8 +9,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
 from typing import Any, assert_never
 
+from streams.conditions.answer import Run
 from streams.conditions.behaviour import EVENTS, changes_of
-from streams.conditions.compile import Compiler, Run, value_getter
+from streams.conditions.compile import Compiler, value_getter
 from streams.conditions.dates import Changes, earliest, read_date
 from streams.conditions.getter import Getter, getter
 from streams.conditions.language import All, AnyOf, Condition, Happened, Items, Not, Path, Test, Total

@@ -10,8 +10,8 @@ from typing import Any
 from schemas.decision import Check
 from schemas.errors import DefinitionInvalid, Problem
 from schemas.formats.days import zone_of
-from streams.conditions.answer import Answer, equality_key, types_of
-from streams.conditions.compile import PLAIN, Compiler, Run, conjunction
+from streams.conditions.answer import Answer, Run, equality_key, types_of
+from streams.conditions.compile import PLAIN, Compiler, conjunction
 from streams.conditions.language import SEGMENTS, All, AnyOf, Condition, Items, Path, Test, Total, names_path
 from streams.event_context import EventContext
 from streams.selection import Selection

@@ -7,8 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from schemas.record import Record
-from streams.conditions.answer import Answer
-from streams.conditions.compile import Run
+from streams.conditions.answer import Answer, Run
 from streams.conditions.getter import Getter
 from streams.conditions.language import Path
 from streams.event_context import EventContext, reader

@@ -16,6 +16,8 @@ from console.web.lists import Asked, Field, Found, Listing, slice_of
 from console.web.pages import FieldProblem, respond, see
 from console.web.project_campaigns import CampaignPage, CampaignRow, CampaignsPage, ShownCodes
 from console.web.projects import ProjectRoute, ProjectVisit, base_of, campaign_path, named_routes
+from console.web.tables import address
+from console.web.visit import whole_number
 from console.web.words import count_of, exact, inert
 from schemas.access import may
 from schemas.campaign import Campaign
@@ -24,6 +26,7 @@ from schemas.formats.durations import format_duration
 
 MOST_MADE = 50_000
 """Codes of one request: some ten seconds."""
+_DIGITS = len(str(MOST_MADE))
 _UNSAID = ("id", "project_id", "version", "created_at", "updated_at")
 
 
@@ -68,7 +71,7 @@ async def make(mine: ProjectVisit) -> web.Response:
     form = await mine.visit.form()
     identity, text = mine.text("id") or form.get("id", ""), form.get("count", "").strip()
     try:
-        wanted = int(text) if text.isascii() and text.isdigit() and len(text) < len(str(10 * MOST_MADE)) else 0
+        wanted = whole_number(text, _DIGITS) or 0
         if not 0 < wanted <= MOST_MADE:
             raise TidingsError(f"must be a number from 1 to {MOST_MADE:,}")
         made = await codes.generate(mine.pool, mine.project_id, identity, wanted, actor=mine.actor, now=mine.now)
@@ -76,8 +79,7 @@ async def make(mine: ProjectVisit) -> web.Response:
         raise
     except TidingsError as error:
         return await _page(mine, [FieldProblem("count", f"Codes: {inert(error)}")], text, identity)
-    path, _, query = campaign_path(mine.project_id, identity).partition("?")
-    return see(f"{path}?{query}{'&' if query else ''}made={made}")
+    return see(address(campaign_path(mine.project_id, identity), {"made": str(made)}))
 
 
 async def _page(
@@ -85,8 +87,7 @@ async def _page(
 ) -> web.Response:
     found = await campaigns.find(mine.pool, mine.project_id, identity or mine.text("id"))
     counted = await codes.count(mine.pool, mine.project_id, found.id, mine.now) if has_codes(found) else []
-    made = mine.query.get("made", "")
-    is_said = made.isascii() and made.isdigit() and len(made) < len(str(10 * MOST_MADE))
+    made = whole_number(mine.query.get("made", ""), _DIGITS)
     page = CampaignPage(
         title=inert(found.name),
         here=f"{base_of(mine.project_id)}/campaigns",
@@ -100,7 +101,7 @@ async def _page(
         may_make=found.code_config is not None and may(mine.role, "campaigns:write"),
         most_made=MOST_MADE,
         count=count,
-        note=f"Made: {count_of(int(made), 'code')}." if is_said else "",
+        note="" if made is None else f"Made: {count_of(made, 'code')}.",
         document=_document(found),
         **mine.frame,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from urllib.parse import unquote
 
 from aiohttp import web
 
@@ -16,6 +15,7 @@ from console.web.projects import ProjectRoute, ProjectVisit, base_of, distributi
 from console.web.reasons import sentence
 from console.web.summary import sentences
 from console.web.tables import address
+from console.web.visit import whole_number
 from console.web.words import change, inert, share
 from schemas.distribution import Distribution
 from schemas.errors import BadQuestion
@@ -96,9 +96,10 @@ def _number(mine: ProjectVisit, name: str, otherwise: int) -> int:
     written = mine.query.get(name)
     if not written:
         return otherwise
-    if not (written.isascii() and written.isdigit() and 0 < len(written) < len(str(_LAST_VERSION))):
+    found = whole_number(written)
+    if found is None:
         raise BadQuestion(f'"{written[:20]}" is not valid: must be the number of a version', name)
-    return int(written)
+    return found
 
 
 # -- numbers ---------------------------------------------------------------------------------------------------------
@@ -177,10 +178,8 @@ def _change(chosen: VersionAsWritten) -> ShownChange:
 
 def _of(mine: ProjectVisit, rule: Distribution, **changes: str | None) -> str:
     """The address of this page with another parameter; the range that was chosen stays unless it is what changes."""
-    path, _, query = distribution_path(mine.project_id, rule.id).partition("?")
     kept = {} if "since" in changes else {name: mine.query.get(name) for name in ("since", "until")}
-    identity = {"id": unquote(query.removeprefix("id="))} if query else {}
-    return address(path, {**identity, **kept, **changes})
+    return address(distribution_path(mine.project_id, rule.id), {**kept, **changes})
 
 
 def _names(routes: Sequence[str]) -> tuple[ProjectRoute, ...]:

@@ -17,7 +17,7 @@ from console.control.not_found import NotFound
 from console.control.preview import messages
 from console.control.preview.messages import Candidate, Preview, Previewed, Rendering
 from console.control.preview.newest import with_newest
-from console.control.preview.occasion import Occasion, event_of
+from console.control.preview.occasion import Occasion, event_of, profile_of
 from console.control.sent_messages import with_mailbox
 from console.web import frames
 from console.web.pages import FieldProblem, respond
@@ -30,7 +30,6 @@ from schemas.channels.email import EmailPlan
 from schemas.closed import CHANNELS
 from schemas.errors import BadQuestion, BadRecord, DefinitionInvalid, TidingsError, TryLater
 from schemas.record import JsonObject
-from store.known_customers import KnownCustomers
 
 PATH = "/preview"
 _FIELDS = ("distribution", "arm", "channel", "customer", "message", "locale", "newest")
@@ -153,10 +152,7 @@ async def _shown(mine: ProjectVisit, asked: Mapping[str, str]) -> _Shown:
         event = await event_of(mine.pool, mine.project_id, Occasion(message=asked["message"]))
     else:
         if asked["customer"]:
-            profile = await KnownCustomers(mine.pool).profile(mine.project_id, asked["customer"])
-            if profile is None:
-                said = f'no profile of customer "{asked["customer"]}" is kept'
-                raise NotFound(said, kind="customer", name=asked["customer"], meant=None)
+            profile = await profile_of(mine.pool, mine.project_id, asked["customer"])
         event = messages.sample_event(candidate.distribution, mine.project_id, profile)
     if asked["locale"]:
         profile = {**(profile or event["data"]["customer"]), "locale": asked["locale"]}

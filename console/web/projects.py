@@ -25,6 +25,7 @@ from console.web.visit import Visit
 from console.web.words import as_sentence, inert
 from schemas.access import GRANTS, AccessRole, Permission, may, roles_with
 from schemas.errors import BadQuestion
+from store.managed import Locked
 
 
 class Frame(TypedDict):
@@ -57,6 +58,10 @@ class ProjectVisit:
     def pool(self) -> asyncpg.Pool:
         """Connections to the database."""
         return self.visit.pool
+
+    def lock(self, *, insists: bool = False) -> Locked:
+        """The lock on what is managed from Git, as the project has it; nobody is kept out who `insists`."""
+        return Locked(insists, is_off=not self.context.git_lock)
 
     @property
     def project_id(self) -> str:

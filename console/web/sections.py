@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -11,18 +10,17 @@ from aiohttp import web
 
 from console.control import template_edit, templates
 from console.control.preview.variables import every_variable
-from console.control.template_edit import EditedMeanwhile
 from console.control.template_source import LAYOUT, named_file
 from console.web import section_forms
-from console.web.pages import FieldProblem, respond, see
+from console.web.pages import FieldProblem, respond
 from console.web.project_templates import Meanwhile, SectionsPage, occasion_form
 from console.web.projects import ProjectRoute, ProjectVisit, base_of, template_path
 from console.web.tables import address
-from console.web.template_edit import draft_of, looked, meanwhile_of, version_of
-from console.web.template_forms import MOST_BYTES, MOST_FIELDS, edited, told
+from console.web.template_edit import draft_of, looked, stored, version_of, why_not
+from console.web.template_forms import MOST_BYTES, MOST_FIELDS
+from console.web.visit import whole_number
 from console.web.words import inert, segment
-from schemas.errors import DefinitionInvalid, TidingsError, TryLater
-from store.managed import Locked
+from schemas.errors import TidingsError, TryLater
 
 _MOST_IN_AN_ADDRESS = 6_000
 """Characters of a file that a frame is asked for by; of a larger one the stored version is shown first."""
@@ -61,32 +59,18 @@ async def work(mine: ProjectVisit) -> web.Response:
     try:
         match form.get("act"):
             case "save":
-                return await _saved(mine, draft)
+                return await stored(mine, draft.files, draft.version)
             case "check":
                 await template_edit.check(mine.pool, mine.project_id, mine.text("id"), draft.files)
                 return await _page(mine, draft, note="Nothing is wrong.")
             case _:
                 return await _page(mine, draft)
-    except EditedMeanwhile as error:
-        newer = await asyncio.to_thread(meanwhile_of, error.newest, draft.files)
-        problem = FieldProblem("meanwhile" if newer else "main", inert(error))
-        return await _page(mine, draft, [problem], meanwhile=newer)
-    except DefinitionInvalid as error:
-        said = told(error.problems, edited(draft.files))
-        return await _page(mine, draft, [FieldProblem("main", one.message) for one in said])
     except TryLater:
         raise
     except TidingsError as error:
-        return await _page(mine, draft, [FieldProblem("main", inert(error))])
-
-
-async def _saved(mine: ProjectVisit, draft: _Draft) -> web.Response:
-    name, keep = mine.text("id"), Locked(is_off=not mine.context.git_lock)
-    planned = await template_edit.store(
-        mine.pool, mine.project_id, name, draft.files, draft.version, actor=mine.actor, now=mine.now, keep=keep
-    )
-    said = {"saved": str(planned.version)} if planned.what != "unchanged" else {"same": "1"}
-    return see(address(template_path(mine.project_id, name), said))
+        said, newer = await why_not(error, draft.files)
+        at = "meanwhile" if newer else "main"  # the cards have no field of a file
+        return await _page(mine, draft, [FieldProblem(at, one.message) for one in said], meanwhile=newer)
 
 
 async def look(mine: ProjectVisit) -> web.Response:
@@ -113,9 +97,7 @@ async def _looked(mine: ProjectVisit, draft: _Draft) -> web.Response:
 async def _read(mine: ProjectVisit, form: Mapping[str, str]) -> tuple[_Draft, list[FieldProblem]]:
     """The draft of a form, and what cannot be written as it says. Raises NotFound, TryLater."""
     name = mine.text("id")
-    written, version = form.get("version", ""), 0
-    if written.isascii() and written.isdigit() and len(written) < len(str(2**31)):
-        version = int(written)
+    version = whole_number(form.get("version", "")) or 0
     before = await version_of(mine, name, version)
     if not before:  # the one that was read is not there any more
         before = (await templates.find(mine.pool, mine.project_id, name)).template.files

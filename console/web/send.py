@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
 from aiohttp import web
@@ -14,6 +13,7 @@ from console.web.project_sends import SendPage, ShownAct, ShownConsent, send_for
 from console.web.projects import ProjectRoute, ProjectVisit, base_of, distribution_path, segment_path, send_path
 from console.web.send_forms import MOST_BYTES, STAYS, Asked, FormWrong, offered_segments, times, told
 from console.web.tables import address
+from console.web.visit import whole_number
 from console.web.words import as_sentence, count_of, exact, inert, left, number
 from schemas.access import Permission, may
 from schemas.errors import DefinitionInvalid, TidingsError, TryLater
@@ -21,7 +21,7 @@ from schemas.formats.durations import format_duration
 from store.send_rows import Progress, SendRow
 
 _FULL = 100.0
-_LONGEST = 18
+_DIGITS = 18
 _ACTS: Mapping[str, tuple[Permission, tuple[str, ...]]] = {
     "confirm": ("sends:confirm", ("DRAFT",)),
     "approve": ("sends:approve", ("DRAFT", "TO SEND", "PAUSED")),
@@ -88,9 +88,8 @@ async def _confirm(mine: ProjectVisit, send_id: str, form: Mapping[str, str]) ->
 
 
 async def _approve(mine: ProjectVisit, send_id: str, form: Mapping[str, str]) -> str:
-    audience = _number(form.get("audience", ""))
-    of = mine.pool, mine.context, send_id
-    await approvals.approve(*of, form.get("content", ""), audience, actor=mine.actor)
+    audience, of = whole_number(form.get("audience", ""), _DIGITS), (mine.pool, mine.context, send_id)
+    await approvals.approve(*of, form.get("content", ""), -1 if audience is None else audience, actor=mine.actor)
     return _back(mine, send_id, "approve")
 
 
@@ -120,14 +119,10 @@ def _back(mine: ProjectVisit, send_id: str, did: str) -> str:
 
 def _seen(form: Mapping[str, str]) -> int:
     """The revision that somebody looked at. Raises TidingsError."""
-    found = _number(form.get("revision", ""))
-    if found < 0:
+    found = whole_number(form.get("revision", ""), _DIGITS)
+    if found is None:
         raise TidingsError("this form does not say what you looked at: look again, nothing was done")
     return found
-
-
-def _number(text: str) -> int:
-    return int(text) if re.fullmatch(rf"\d{{1,{_LONGEST}}}", text, re.ASCII) else -1
 
 
 # -- how it reads -------------------------------------------------------------------------------------------------
@@ -240,7 +235,7 @@ def _parts(progress: Progress) -> list[tuple[str, str, int]]:
 
 def _note(mine: ProjectVisit, send: SendRow) -> str:
     """The sentence about what a form did, as far as it is still so."""
-    canceled = _number(mine.query.get("canceled", ""))
+    canceled = whole_number(mine.query.get("canceled", ""), _DIGITS)
     match mine.query.get("did"), send.status:
         case "confirm", "TO SEND":
             return "Confirmed. It can be stopped until it begins, and while it is under way."
@@ -254,7 +249,7 @@ def _note(mine: ProjectVisit, send: SendRow) -> str:
             return "Paused: nothing more of it leaves until it is resumed."
         case "resume", "DRAFT" | "TO SEND" | "SENDING":
             return "It goes on where it was."
-        case "stop", "STOPPED" if canceled >= 0:
+        case "stop", "STOPPED" if canceled is not None:
             stopped = canceled + max(0, send.audience - send.emitted)
             return f"{number(stopped)} stopped, {number(send.gone or 0)} had already gone."
     return ""

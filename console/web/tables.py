@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 from aiohttp import web
@@ -31,6 +31,7 @@ def csv_file(name: str, columns: Sequence[str], rows: Iterable[Iterable[Any]]) -
 
 
 def address(path: str, query: Mapping[str, str | None]) -> str:
-    """A path with those parameters that say anything."""
-    said = urlencode({name: value for name, value in query.items() if value})
+    """A path with those parameters that say anything, beside its own: it may name its thing by one."""
+    path, _, own = path.partition("?")
+    said = urlencode({**dict(parse_qsl(own)), **{name: value for name, value in query.items() if value}})
     return f"{path}?{said}" if said else path

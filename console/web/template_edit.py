@@ -33,10 +33,10 @@ from console.web.template_forms import (
     told,
     trigger_of,
 )
+from console.web.visit import whole_number
 from console.web.words import inert, segment
 from schemas.access import Permission, may, roles_with
 from schemas.errors import BadRecord, DefinitionInvalid, Problem, TidingsError, TryLater
-from store.managed import Locked
 from store.templates import TemplateVersion
 
 _SEES_MESSAGES: Permission = "customers:export"
@@ -52,7 +52,7 @@ async def ask(mine: ProjectVisit) -> web.Response:
 async def save(mine: ProjectVisit) -> web.Response:
     """Save what is written as a new version; or check it, and do nothing. Raises NotFound, TryLater."""
     form, name = await _form(mine), mine.text("id")
-    seen = _number(form.get("version", ""))
+    seen = whole_number(form.get("version", "")) or 0
     before = await version_of(mine, name, seen)
     files, occasion = files_of(form, before), occasion_of(form)
     show = _Again(mine, files, seen, occasion)
@@ -61,22 +61,32 @@ async def save(mine: ProjectVisit) -> web.Response:
             planned = await template_edit.check(mine.pool, mine.project_id, name, files)
             changes = "; ".join(planned.lines) if planned.what != "unchanged" else "nothing differs"
             return await show.page(note=f"Nothing is wrong. Saving it: {changes}.")
-        keep = Locked(is_off=not mine.context.git_lock)
-        planned = await template_edit.store(
-            mine.pool, mine.project_id, name, files, seen, actor=mine.actor, now=mine.now, keep=keep
-        )
-    except EditedMeanwhile as error:
-        newer = await asyncio.to_thread(meanwhile_of, error.newest, files)
-        problem = FieldProblem("meanwhile" if newer else "main", inert(error))
-        return await show.page([problem], meanwhile=newer)
-    except DefinitionInvalid as error:
-        return await show.page(told(error.problems, edited(files)))
+        return await stored(mine, files, seen)
     except TryLater:
         raise
     except TidingsError as error:
-        return await show.page([FieldProblem("main", inert(error))])
+        problems, newer = await why_not(error, files)
+        return await show.page(problems, meanwhile=newer)
+
+
+async def stored(mine: ProjectVisit, files: Mapping[str, str], seen: int) -> web.Response:
+    """Store a draft over the version that was seen, and go on to its template. Raises TidingsError."""
+    of, name = (mine.pool, mine.project_id), mine.text("id")
+    planned = await template_edit.store(*of, name, files, seen, actor=mine.actor, now=mine.now, keep=mine.lock())
     said = {"saved": str(planned.version)} if planned.what != "unchanged" else {"same": "1"}
     return see(address(template_path(mine.project_id, name), said))
+
+
+async def why_not(error: TidingsError, files: Mapping[str, str]) -> tuple[list[FieldProblem], Meanwhile | None]:
+    """The problems of a draft that was not stored, and the version of somebody else where that is in the way."""
+    match error:
+        case EditedMeanwhile():
+            newer = await asyncio.to_thread(_meanwhile, error.newest, files)
+            return [FieldProblem("meanwhile" if newer else "main", inert(error))], newer
+        case DefinitionInvalid():
+            return told(error.problems, edited(files)), None
+        case _:
+            return [FieldProblem("main", inert(error))], None
 
 
 class _Again:
@@ -93,7 +103,7 @@ class _Again:
         return await _page(*self._of, seen, self._occasion, problems, meanwhile=meanwhile, note=note)
 
 
-def meanwhile_of(newest: TemplateVersion | None, files: Mapping[str, str]) -> Meanwhile | None:
+def _meanwhile(newest: TemplateVersion | None, files: Mapping[str, str]) -> Meanwhile | None:
     """The version of somebody else beside what is written, for a page."""
     if newest is None:
         return None
@@ -147,7 +157,7 @@ async def _page(
 
 async def look(mine: ProjectVisit) -> web.Response:
     """A version as it is stored, for a frame. Raises TryLater."""
-    name, version = mine.text("id"), _number(mine.query.get("version", "")) or None
+    name, version = mine.text("id"), whole_number(mine.query.get("version", "")) or None
     return await looked(
         mine, name, mine.query, lambda: previewing.from_store(mine.pool, mine.project_id, name, brand_of(mine), version)
     )
@@ -209,10 +219,6 @@ async def version_of(mine: ProjectVisit, name: str, version: int) -> Mapping[str
     except NotFound:
         await templates.history(mine.pool, mine.project_id, name)
         return {}
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
 def _locale(file: str) -> str:

@@ -15,7 +15,6 @@ from console.web.project_templates import NewTemplatePage, new_template_form
 from console.web.projects import ProjectRoute, ProjectVisit, base_of
 from console.web.words import inert, segment
 from schemas.errors import DefinitionInvalid, TidingsError, TryLater
-from store.managed import Locked
 
 PATH = "/new-template"
 _EMPTY = """---
@@ -38,9 +37,8 @@ async def make(mine: ProjectVisit) -> web.Response:
     given = {name: form.get(name, "").strip() for name in new_template_form()}
     try:
         files = await asyncio.to_thread(_files, mine, given["name"], given["design"])
-        keep = Locked(is_off=not mine.context.git_lock)
         await template_edit.store(
-            mine.pool, mine.project_id, given["name"], files, 0, actor=mine.actor, now=mine.now, keep=keep
+            mine.pool, mine.project_id, given["name"], files, 0, actor=mine.actor, now=mine.now, keep=mine.lock()
         )
     except DefinitionInvalid as error:
         return _form(mine, given, [FieldProblem("name", f"Name: {inert(one.message)}") for one in error.problems[:1]])

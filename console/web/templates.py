@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import unquote
 
 from aiohttp import web
 
@@ -15,12 +14,11 @@ from console.web.pages import FieldProblem, respond, see
 from console.web.project_settings import ShownTemplateVersion, ShownUse, TemplatePage, TemplateRow, TemplatesPage
 from console.web.projects import ProjectRoute, ProjectVisit, base_of, distribution_path, named_routes, template_path
 from console.web.tables import address
+from console.web.visit import whole_number
 from console.web.words import as_sentence, count_of, inert, segment
 from schemas.access import Permission, may
 from schemas.errors import BadQuestion, DefinitionInvalid, TidingsError, TryLater
-from store.managed import Locked
 
-_LAST_VERSION = 2**31 - 1
 _ACTS: Mapping[str, Permission] = {
     "edit": "templates:write", "delete": "templates:write", "roll_out": "distributions:set_live",
 }  # fmt: skip
@@ -54,7 +52,7 @@ async def upgrade(mine: ProjectVisit) -> web.Response:
         await _must_be_newest(mine, newest.version)
         older = await templates.older_uses(mine.pool, mine.project_id, {newest.name: newest.version})
         plan = await roll_out.plan(mine.pool, older, {newest.name: newest}, mine.context, mine.now)
-        await distributions.save(mine.pool, plan, mine.announce, actor=mine.actor, now=mine.now, keep=_lock(mine))
+        await distributions.save(mine.pool, plan, mine.announce, actor=mine.actor, now=mine.now, keep=mine.lock())
     except DefinitionInvalid as error:
         return await _page(mine, [FieldProblem("main", inert(f"{one.path}: {one.message}")) for one in error.problems])
     except TryLater:
@@ -69,7 +67,7 @@ async def delete(mine: ProjectVisit) -> web.Response:
     try:
         found = (await templates.find(mine.pool, mine.project_id, mine.text("id"))).template
         await _must_be_newest(mine, found.version)
-        await templates.delete(mine.pool, mine.project_id, found.name, actor=mine.actor, now=mine.now, keep=_lock(mine))
+        await templates.delete(mine.pool, mine.project_id, found.name, actor=mine.actor, now=mine.now, keep=mine.lock())
     except TryLater:
         raise
     except TidingsError as error:
@@ -85,17 +83,14 @@ async def _must_be_newest(mine: ProjectVisit, newest: int) -> None:
         raise TidingsError("this is not the version that you looked at: look again, nothing was done")
 
 
-def _lock(mine: ProjectVisit) -> Locked:
-    return Locked(is_off=not mine.context.git_lock)
-
-
 def _version(mine: ProjectVisit) -> int | None:
     written = mine.query.get("version", "")
     if not written:
         return None
-    if not (written.isascii() and written.isdigit() and len(written) < len(str(_LAST_VERSION))):
+    found = whole_number(written)
+    if found is None:
         raise BadQuestion(f'"{inert(written[:40])}" is not a version: must be its number', "version")
-    return int(written)
+    return found
 
 
 async def _page(mine: ProjectVisit, problems: Sequence[FieldProblem] = ()) -> web.Response:
@@ -123,8 +118,8 @@ async def _page(mine: ProjectVisit, problems: Sequence[FieldProblem] = ()) -> we
 def _note(mine: ProjectVisit) -> str:
     """The sentence about what a form did: its numbers stand in the address."""
     said = {
-        name: int(text) for name in ("saved", "same", "rolled")
-        if (text := mine.query.get(name, "")).isascii() and text.isdigit() and len(text) < len(str(_LAST_VERSION))
+        name: found for name in ("saved", "same", "rolled")
+        if (found := whole_number(mine.query.get(name, ""))) is not None
     }  # fmt: skip
     if "saved" in said:
         return f"Version {said['saved']} is saved. What is sent goes on as it was until it is rolled out."
@@ -136,11 +131,10 @@ def _note(mine: ProjectVisit) -> str:
 
 
 def _shown(mine: ProjectVisit, name: str, one: SentVersion, found: TemplateShown) -> ShownTemplateVersion:
-    path, _, query = template_path(mine.project_id, name).partition("?")
-    named = {"id": unquote(query.removeprefix("id="))} if query else {}
     return ShownTemplateVersion(
         one.version, one.applied_by, one.applied_at, one.sent_by,
-        address(path, {**named, "version": str(one.version)}), one.version == found.summary.version,
+        address(template_path(mine.project_id, name), {"version": str(one.version)}),
+        one.version == found.summary.version,
     )  # fmt: skip
 
 

@@ -21,6 +21,8 @@ MOST_BYTES = 16 * 1024
 BODY_SECONDS = 10.0
 UPLOAD_SECONDS = 25.0
 _MOST_FIELDS = 20
+_DIGITS_OF_A_VERSION = 9
+"""Of a number that 31 bits hold in any case."""
 _FORM, _PARTS = "application/x-www-form-urlencoded", "multipart/form-data"
 
 
@@ -83,6 +85,11 @@ class Visit:
         response = see(next_page)
         self.cookie.keep(response, token)
         return response
+
+
+def whole_number(text: str, most_digits: int = _DIGITS_OF_A_VERSION) -> int | None:
+    """The number that a form or an address says; None where it says none, or one of too many digits."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= most_digits else None
 
 
 async def _in_parts(request: web.Request) -> Posted:

@@ -47,12 +47,17 @@ async def event_of(pool: asyncpg.Pool, project_id: str, asked: Occasion) -> Json
     event = trigger.sample(project_id=project_id)
     event["data"] = _bare(event["data"], trigger) if asked.is_bare else {**_others(event["data"]), **event["data"]}
     if asked.customer:
-        profile = await KnownCustomers(pool).profile(project_id, asked.customer)
-        if profile is None:
-            there = f'no profile of customer "{asked.customer}" is kept'
-            raise NotFound(there, kind="customer", name=asked.customer, meant=None)
-        event["data"]["customer"] = profile
+        event["data"]["customer"] = await profile_of(pool, project_id, asked.customer)
     return event
+
+
+async def profile_of(pool: asyncpg.Pool, project_id: str, customer: str) -> JsonObject:
+    """The profile of a customer, as it is kept. Raises NotFound, TryLater."""
+    profile = await KnownCustomers(pool).profile(project_id, customer)
+    if profile is None:
+        said = f'no profile of customer "{customer}" is kept'
+        raise NotFound(said, kind="customer", name=customer, meant=None)
+    return profile
 
 
 def _others(data: JsonObject) -> JsonObject:

@@ -20,6 +20,7 @@ from console.web.builder.steps import after as next_step
 from console.web.pages import see
 from console.web.projects import ProjectRoute, ProjectVisit, distribution_path
 from console.web.tables import address
+from console.web.visit import whole_number
 from schemas.access import Permission, may
 from schemas.closed import BackfillWho, DistributionStatus, members
 from schemas.distribution import Distribution
@@ -28,7 +29,6 @@ from store.managed import Locked, ManagedFromGit
 _BEGIN = "status: DRAFT\n"
 _COPY = "-copy"
 _LONGEST_ID = 128
-_LAST_VERSION = 2**31 - 2
 _WRITE: Permission = "distributions:write"
 _LIVE: Permission = "distributions:set_live"
 
@@ -59,7 +59,7 @@ async def take_edit(mine: ProjectVisit) -> web.Response:
     """Go on with what is to be another version of one. Raises NotFound, TryLater."""
     form = await mine.visit.form(MOST_BYTES, MOST_FIELDS)
     newest = await distributions.find(mine.pool, mine.project_id, mine.text("id"))
-    draft = Draft(_text(form.get("yaml", "")), newest.id, _number(form.get("seen", "")))
+    draft = Draft(_text(form.get("yaml", "")), newest.id, whole_number(form.get("seen", "")) or 0)
     asked = await begun(mine, draft, newest, _known(form.get("step", "")))
     return await _take(replace(asked, do=form.get("do", ""), form=form))
 
@@ -83,9 +83,9 @@ async def _take(asked: Asked) -> web.Response:
         case "live":
             return await _set_live(asked)
         case "save" | "over" | "override":
-            seen = _number(about) if what == "over" else asked.draft.seen
+            seen = (whole_number(about) or 0) if what == "over" else asked.draft.seen
             asked = replace(asked, draft=replace(asked.draft, seen=seen))
-            return await _save(asked, Locked(what == "override", is_off=not asked.project.git_lock))
+            return await _save(asked, asked.mine.lock(insists=what == "override"))
         case _:
             return await text.check(asked.at(TEXT))
 
@@ -122,9 +122,8 @@ async def _save(asked: Asked, keep: Locked) -> web.Response:
     saved = await _applied(asked, "DRAFT" if asked.is_draft else None, keep)
     if isinstance(saved, web.Response):
         return saved
-    path, _, query = edit_path(asked.mine.project_id, saved.id).partition("?")
-    named = {"id": saved.id} if query else {}
-    return see(address(path, {**named, "step": asked.step, "saved": str(saved.version)}))
+    said = {"step": asked.step, "saved": str(saved.version)}
+    return see(address(edit_path(asked.mine.project_id, saved.id), said))
 
 
 async def _set_live(asked: Asked) -> web.Response:
@@ -134,7 +133,7 @@ async def _set_live(asked: Asked) -> web.Response:
         said = asked.values.get("backfill")
         if chosen != (said or "only_later"):
             asked = asked.changed({"backfill": chosen})
-    saved = await _applied(asked, "LIVE", Locked(is_off=not asked.project.git_lock))
+    saved = await _applied(asked, "LIVE", asked.mine.lock())
     if isinstance(saved, web.Response):
         return saved
     return see(distribution_path(asked.mine.project_id, saved.id))
@@ -185,11 +184,6 @@ def _known(step: str) -> str:
 def _text(given: str) -> str:
     """The text of a form, whose lines browsers end in their own way."""
     return given.replace("\r\n", "\n")
-
-
-def _number(given: str) -> int:
-    is_number = given.isascii() and given.isdigit() and len(given) < len(str(_LAST_VERSION))
-    return int(given) if is_number else 0
 
 
 ROUTES: tuple[ProjectRoute, ...] = (

@@ -525,7 +525,7 @@ async def test_what_cannot_be_sent_is_refused_with_what_is_right(stage: Stage) -
         ("spring", ToCondition({"customer.metadata.x": {"biger": 1}}), When(), "biger"),
     ]
     for distribution, to, when, said in cases:
-        with pytest.raises(TidingsError, match="") as error:
+        with pytest.raises(TidingsError) as error:
             await sends.draft(stage.pool, PROJECT, distribution, to, when, HOLD, actor="a", now=datetime.now(UTC))
         problems = error.value.problems if isinstance(error.value, DefinitionInvalid) else [error.value]
         assert re.search(said, " ".join(map(str, problems))), said

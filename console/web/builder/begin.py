@@ -8,6 +8,7 @@ from typing import Any
 
 from console.control.document_edit import GONE
 from console.web.builder import guard as guards
+from console.web.builder import guard_form
 from console.web.builder.asked import Asked
 from console.web.builder.fields import Bound, changes
 from console.web.builder.known import Known
@@ -112,8 +113,10 @@ def trigger_sections(asked: Asked, known: Known) -> list[Section]:
     if trigger is None:
         return made
     fields = Fields.of(trigger)
-    paths = sorted({*guards.fields_of(trigger), *(one for one in known.fields if _is_of(one, trigger))})
-    return [*made, *guards.sections(guards.guard_of(values.get(guards.KEY), fields), fields, paths)]
+    paths = sorted({*guard_form.paths_of(fields), *(one for one in known.fields if _is_of(one, trigger))})
+    what, _, opened = asked.do.partition(":")
+    guard = guards.guard_of(values.get(guards.KEY), fields)
+    return [*made, *guard_form.sections(guard, fields, paths, opened if what == "group" else None)]
 
 
 def _is_of(path: str, trigger: Trigger) -> bool:
@@ -171,12 +174,11 @@ def take_trigger(asked: Asked, known: Known) -> Asked:
 def _guard_changes(asked: Asked, trigger: Trigger) -> dict[str, Any]:
     fields, when = Fields.of(trigger), asked.values.get(guards.KEY)
     before = guards.guard_of(when, fields)
-    what, _, number = asked.do.partition(":")
-    dropped = int(number) if what == "drop" and number.isdecimal() and number.isascii() else None
-    after = guards.taken(before, asked.form, fields, dropped)
-    if after.is_same(before):
+    what, _, place = asked.do.partition(":")
+    after = guards.taken(before, asked.form, fields, place if what == "drop" else "")
+    if guards.is_same(after, before):
         return {}
-    value = after.value()
+    value = guards.value_of(after)
     return {} if value is GONE and when is None else {guards.KEY: value}
 
 

@@ -10,14 +10,12 @@ from aiohttp import web
 
 from console.control.drafts import ChangedMeanwhile, DraftProblem, DraftWrong
 from console.web.builder import begin, channels, timing
-from console.web.builder import guard as guards
 from console.web.builder.asked import Asked
 from console.web.builder.known import Known, known_to
 from console.web.builder.records import BuilderFormPage, FormField, Section
 from console.web.builder.steps import ACTION, CHANNELS, MODE, TIMING, TRIGGER
 from console.web.pages import FieldProblem, respond
 from console.web.words import inert
-from schemas.formats.paths import path_text
 
 UNPROCESSABLE = 422
 
@@ -110,10 +108,6 @@ def _at_fields(sections: Sequence[Section], found: Sequence[DraftProblem]) -> It
 
 def _field_of(path: str, fields: Sequence[FormField]) -> str:
     """The field that is for a path, or for the nearest one above it; else the page."""
-    if _top(path) == guards.KEY:
-        for field in fields:
-            if field.name.endswith("_path") and field.value and path_text((field.value,)) in path:
-                return field.name
     fitting = [one for one in fields if one.path and (path + ".").startswith((f"{one.path}.", f"{one.path}["))]
     below = [one for one in fields if one.path.startswith((f"{path}.", f"{path}["))]
     best = max(fitting, key=lambda one: len(one.path), default=below[0] if below else None)

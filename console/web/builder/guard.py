@@ -1,248 +1,269 @@
-"""The condition of a distribution as rows of a field, a test and a value; what does not fit rows stays as it is."""
+"""The condition of a distribution as a tree of rows and groups; what does not fit a form stays as it is written."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 from console.control.document_edit import GONE
-from console.control.document_texts import values_of, written
-from console.web.builder.records import Button, FormField, Section
-from schemas.events.triggers import Trigger
-from schemas.formats.paths import path_text, read_names
-from streams.conditions.answer import Kind
-from streams.conditions.fields import Fields, Found
-from streams.conditions.language import SEGMENTS
-from streams.conditions.predicates import ITEM_TESTS, PREDICATES, tests_for
+from console.web.builder.operands import found_at, read_value, same, shown_value
+from schemas.formats.paths import path_text
+from streams.conditions.fields import Fields
+from streams.conditions.parse import QUANTIFIERS
+from streams.conditions.predicates import PREDICATES
 
 KEY = "when"
-MODE = "when_mode"
-_GROUPS = ("all", "any")
-_ANY: Kind = "any"
-_DEEP = 3
-_MODES = (("all", "all of them hold"), ("any", "one of them holds"))
+MODES: Mapping[str, str] = {
+    "all": "all of them hold", "any": "one of them holds", "none": "none of them holds",
+    "not_all": "not all of them hold",
+}  # fmt: skip
+"""Of a group; that of all parts is one of the first two."""
+_NOT: Mapping[str, str] = {"any": "none", "all": "not_all"}
+_DEEPEST = 6
+"""Groups within groups that have fields; what is deeper stays as it is written."""
+Form = Literal["list", "bare", "mapping"]
+"""How a group is written: `any: [...]`, `not: {...}` of one part, or paths beside each other, all of which hold."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One test of one field, its value as people write it in a form."""
+    """One test of one field; `is_short` where its value stands without the test. `at` is its place in the document."""
 
     path: str
     test: str
     value: Any
+    is_short: bool = False
+    at: str = field(default="", compare=False)
+
+    @property
+    def source(self) -> Any:
+        """The same as a document has it."""
+        return {self.path: self.value if self.is_short else {self.test: self.value}}
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A part that has no row, as it is written, and where it stands."""
+    """A part that has no fields, as it is written."""
 
     source: Any
 
 
-Part = Row | Kept
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Parts of which all have to hold, or one, or none."""
+
+    mode: str
+    parts: tuple[Part, ...] = ()
+    form: Form = "list"
+    at: str = field(default="", compare=False)
+
+    @property
+    def source(self) -> Any:
+        """The same as a document has it."""
+        made = [one.source for one in self.parts]
+        if self.form == "mapping" and self.mode == "all" and (merged := _beside(made)) is not None:
+            return merged
+        if self.form == "bare" and self.mode in _NOT.values() and len(made) == 1:
+            return {"not": made[0]}
+        for mode, negated in _NOT.items():
+            if self.mode == negated:
+                return {"not": {mode: made}}
+        return {self.mode: made}
 
 
 @dataclass(frozen=True, slots=True)
-class Guard:
-    """The parts of a condition, of which all have to hold, or any."""
+class Items:
+    """A test of the items of a list, each by conditions of its own."""
 
-    mode: str
-    parts: tuple[Part, ...]
+    path: str
+    test: str
+    group: Group
+    at: str = field(default="", compare=False)
 
-    def is_same(self, other: Guard) -> bool:
-        """True of one that says the same."""
-        has_mode = len(self.parts) < 2 or self.mode == other.mode
-        return has_mode and len(self.parts) == len(other.parts) and all(map(_same_part, self.parts, other.parts))
+    @property
+    def source(self) -> Any:
+        """The same as a document has it."""
+        return {self.path: {self.test: self.group.source if self.group.parts else {}}}
 
-    def value(self) -> Any:
-        """The same as a document has it; `GONE` where there are no parts."""
-        made = [one.source if isinstance(one, Kept) else {one.path: {one.test: one.value}} for one in self.parts]
-        if not made:
-            return GONE
-        return made[0] if len(made) == 1 else {self.mode: made}
+
+Part = Row | Kept | Group | Items
+_NO_TEST = Group("all", form="mapping")
+"""Of items, before there is one."""
+
+
+def value_of(guard: Group) -> Any:
+    """The same as a document has it; `GONE` where there are no parts."""
+    if not guard.parts:
+        return GONE
+    return guard.parts[0].source if len(guard.parts) == 1 and guard.form == "list" else guard.source
+
+
+def is_same(one: Group, other: Group) -> bool:
+    """True of conditions that say the same: of less than two parts, all hold where one does."""
+    has_mode = len(one.parts) < 2 or one.mode == other.mode
+    return has_mode and _same_parts(one.parts, other.parts)
+
+
+def _same_parts(some: Sequence[Part], others: Sequence[Part]) -> bool:
+    return len(some) == len(others) and all(map(_same_part, some, others))
 
 
 def _same_part(one: Part, other: Part) -> bool:
-    if isinstance(one, Row) and isinstance(other, Row):
-        return (one.path, one.test) == (other.path, other.test) and same(one.value, other.value)
-    return one == other
+    match one, other:
+        case Row(), Row():
+            return (one.path, one.test) == (other.path, other.test) and same(one.value, other.value)
+        case Group(), Group():
+            return one.mode == other.mode and _same_parts(one.parts, other.parts)
+        case Items(), Items():
+            return (one.path, one.test) == (other.path, other.test) and _same_part(one.group, other.group)
+        case _:
+            return one == other
 
 
-def guard_of(when: Any, fields: Fields) -> Guard:
-    """The parts of a condition."""
+def _beside(made: Sequence[Any]) -> dict[str, Any] | None:
+    """Parts as paths beside each other, tests of one path too; None where two of them would be one."""
+    merged: dict[str, Any] = {}
+    for part in made:
+        for name, value in part.items():
+            there = merged.get(name)
+            if name not in merged:
+                merged[name] = value
+            elif isinstance(there, Mapping) and isinstance(value, Mapping) and not there.keys() & value.keys():
+                merged[name] = {**there, **value}
+            else:
+                return None
+    return merged
+
+
+# -- from the document -------------------------------------------------------------------------------------------------
+
+
+def guard_of(when: Any, fields: Fields, at: str = KEY) -> Group:
+    """The parts of a condition that stands at `at`, of which all have to hold, or one."""
     if when is None:
-        return Guard("all", ())
-    if not isinstance(when, Mapping):
-        return Guard("all", (Kept(when),))
-    for mode in _GROUPS:
-        group = when.get(mode)
-        if len(when) == 1 and isinstance(group, list) and all(isinstance(one, Mapping) for one in group):
-            return Guard(mode, tuple(part for one in group for part in _parts(one, fields, is_split=mode == "all")))
-    parts = [part for name, value in when.items() for part in _parts({name: value}, fields, is_split=True)]
-    return Guard("all", tuple(parts))
+        return Group("all")
+    whole = _group(when, fields, at, 0) if isinstance(when, Mapping) else None
+    if whole is None or whole.mode not in _NOT:
+        return Group("all", (whole or Kept(when),))
+    return replace(whole, form="list") if len(whole.parts) == 1 else whole
 
 
-def _parts(source: Mapping[str, Any], fields: Fields, *, is_split: bool) -> tuple[Part, ...]:
-    if len(source) != 1:
-        return (Kept(source),)
-    ((path, value),) = source.items()
-    tests = value if isinstance(value, Mapping) else {"in" if isinstance(value, list) else "is": value}
-    rows = tuple(Row(path, test, operand) for test, operand in tests.items())
-    is_simple = path not in (*_GROUPS, "not") and all(_is_row(one, fields) for one in rows)
-    return rows if rows and is_simple and (len(rows) == 1 or is_split) else (Kept(source),)
+def _group(source: Mapping[str, Any], fields: Fields, at: str, depth: int) -> Group | None:
+    """A mapping as a group; None where it is nested too deep, or is none."""
+    if depth > _DEEPEST or not source:
+        return None
+    if len(source) == 1:
+        ((name, value),) = source.items()
+        if name in _NOT and isinstance(value, list) and value and all(isinstance(one, Mapping) for one in value):
+            found = [_part(one, fields, f"{at}.{name}[{number}]", depth) for number, one in enumerate(value)]
+            return Group(name, tuple(found) if name == "any" else _split(found), at=at)
+        if name == "not" and isinstance(value, Mapping):
+            return _negated(value, fields, f"{at}.not", depth)
+    parts = tuple(part for name, value in source.items() for part in _tests(name, value, fields, at, depth))
+    return Group("all", parts, "mapping", at)
 
 
-def _is_row(row: Row, fields: Fields) -> bool:
-    return row.test in PREDICATES and _reads_back(shown_value(row, fields), row, fields)
+def _negated(source: Mapping[str, Any], fields: Fields, at: str, depth: int) -> Group | None:
+    within = _group(source, fields, at, depth + 1)
+    if within is None:
+        return None
+    if within.mode in _NOT and within.form == "list":
+        return replace(within, mode=_NOT[within.mode])
+    if len(within.parts) == 1 and within.form == "mapping":
+        return replace(within, mode="none", form="bare")
+    return Group("none", (within,), "bare", at)
 
 
-def _reads_back(given: str, row: Row, fields: Fields) -> bool:
-    return same(read_value(given.strip(), row.path, row.test, fields), row.value)
+def _part(source: Mapping[str, Any], fields: Fields, at: str, depth: int) -> Part:
+    """One entry of a list of conditions."""
+    found = _group(source, fields, at, depth + 1)
+    if found is None:
+        return Kept(source)
+    return found.parts[0] if found.form == "mapping" and len(found.parts) == 1 else found
 
 
-def taken(before: Guard, form: Mapping[str, str], fields: Fields, dropped: int | None = None) -> Guard:
-    """The condition as a form leaves it: rows that it shows are as they are there, parts without a row stay."""
-    parts: list[Part] = []
-    for number, part in enumerate(before.parts):
-        if number == dropped:
-            continue
-        row = _row(form, number, fields)
-        shown = f"{KEY}_{number}_path" in form
-        parts += [part] if isinstance(part, Kept) or not shown else [row] if row else []
-    new = _row(form, len(before.parts), fields)
-    mode = form.get(MODE, before.mode)
-    return Guard(mode if mode in _GROUPS else "all", tuple(parts + ([new] if new else [])))
+def _split(parts: Sequence[Part]) -> tuple[Part, ...]:
+    """Parts that all have to hold: paths beside each other are parts of their own."""
+    beside = [one.parts if isinstance(one, Group) and one.form == "mapping" else (one,) for one in parts]
+    return tuple(part for several in beside for part in several)
 
 
-def _row(form: Mapping[str, str], number: int, fields: Fields) -> Row | None:
-    path, test, value = (form.get(f"{KEY}_{number}_{one}", "").strip() for one in ("path", "test", "value"))
-    return Row(path, test, read_value(value, path, test, fields)) if path else None
+def _tests(name: str, value: Any, fields: Fields, at: str, depth: int) -> tuple[Part, ...]:
+    """One entry of a mapping: a row for each test of a path."""
+    if name in (*_NOT, "not"):
+        return (_group({name: value}, fields, at, depth + 1) or Kept({name: value}),)
+    is_short = not isinstance(value, Mapping)
+    tests = {"in" if isinstance(value, list) else "is": value} if is_short else value
+    here = f"{at}.{path_text((name,))}"
+    made = tuple(_test(name, test, one, fields, here, depth, is_short) for test, one in tests.items())
+    rows = tuple(one for one in made if one is not None)
+    return rows if rows and len(rows) == len(made) else (Kept({name: value}),)
 
 
-def sections(guard: Guard, fields: Fields, known: Sequence[str]) -> list[Section]:
-    """A row for each part, and an empty one."""
-    made = []
-    for number, part in enumerate((*guard.parts, Row("", "is", ""))):
-        remove = Button(f"drop:{number}", "", f"Take condition {number + 1} out")
-        if isinstance(part, Kept):
-            hint = "This part has no row: change it in the YAML."
-            made.append(Section(f"Condition {number + 1}", hint=hint, kept=written(part.source), remove=remove))
-            continue
-        is_new = number == len(guard.parts)
-        row = _fields(part, number, fields, () if is_new else tests_of(part.path, fields), known)
-        buttons = (Button("stay", "Add this condition"),) if is_new else ()
-        legend = "One more condition" if is_new else f"Condition {number + 1}"
-        made.append(Section(legend, row, is_row=True, remove=None if is_new else remove, buttons=buttons))
-    first = "It sends only where" if guard.parts else "Without a condition it sends for every event of its trigger."
-    mode = FormField(MODE, "Of these conditions", guard.mode, kind="choice", choices=_MODES)
-    return [
-        Section("Conditions", (mode,) if len(guard.parts) > 1 else (), hint=first if not guard.parts else ""),
-        *made,
-    ]
+def _test(path: str, test: str, value: Any, fields: Fields, at: str, depth: int, is_short: bool) -> Part | None:
+    if test in QUANTIFIERS and isinstance(value, Mapping):
+        within = _group(value, items_of(path, fields), f"{at}.{test}", depth + 1)
+        return Items(path, test, within or _NO_TEST, at) if within or not value else None
+    if test not in PREDICATES or not same(
+        read_value(shown_value(value, path, test, fields).strip(), path, test, fields), value
+    ):
+        return None
+    return Row(path, test, value, is_short, at)
 
 
-def _fields(row: Row, number: int, fields: Fields, tests: Sequence[str], known: Sequence[str]) -> tuple[FormField, ...]:
-    named = f"{KEY}_{number}_"
-    tests = [*dict.fromkeys((*(tests or _TESTS), row.test))]
-    choices = [(one, one.replace("_", " ")) for one in tests]
-    value = shown_value(row, fields)
-    return (
-        FormField(f"{named}path", "Field", row.path, known=known),
-        FormField(f"{named}test", "Test", row.test, kind="choice", choices=choices),
-        FormField(f"{named}value", "Value", value),
-    )
+def items_of(path: str, fields: Fields) -> Fields:
+    """The fields that the items of a list have, as far as they are known."""
+    found = found_at(path, fields)
+    return Fields.of_item(found.item if found else None)
 
 
-_TESTS = tuple(PREDICATES)
+# -- from a form -------------------------------------------------------------------------------------------------------
 
 
-def tests_of(path: str, fields: Fields) -> Sequence[str]:
-    """The tests of a field, by its kind."""
-    return [one for one in tests_for(kind_of_path(path, fields)) if one not in ITEM_TESTS]
+def taken(before: Group, form: Mapping[str, str], fields: Fields, dropped: str = "") -> Group:
+    """The condition as a form leaves it: parts that it shows are as they are there, parts without fields stay.
+
+    `dropped` is the place of the part that goes, as in `0_2`: the third part of the first group.
+    """
+    return _grouped(before, KEY, form, fields, f"{KEY}_{dropped}", tuple(_NOT))
 
 
-def kind_of_path(path: str, fields: Fields) -> Kind:
-    """The kind of value that a path leads to, as far as that is known."""
-    try:
-        found = fields.find(read_names(path))
-    except ValueError:
-        return _ANY
-    return found.kind if isinstance(found, Found) else _ANY
+def _parts(
+    before: Sequence[Part], within: str, form: Mapping[str, str], fields: Fields, dropped: str
+) -> tuple[Part, ...]:
+    """The parts of a group, and the new one behind them."""
+    named = [(f"{within}_{number}", part) for number, part in enumerate((*before, None))]
+    made = [_taken(part, name, form, fields, dropped) for name, part in named if name != dropped]
+    return tuple(one for one in made if one is not None)
 
 
-def fields_of(trigger: Trigger) -> list[str]:
-    """The paths that events of a type have, as far as they are known."""
-    fields = Fields.of(trigger)
-    waiting: list[tuple[str, ...]] = [(name,) for name in fields.names()]
-    found = [path_text(SEGMENTS)]
-    while waiting:
-        path = waiting.pop()
-        below = [(*path, name) for name in fields.names(path)] if len(path) < _DEEP else []
-        found += [] if below else [path_text(path)]
-        waiting += below
-    return sorted(found)
+def _taken(before: Part | None, name: str, form: Mapping[str, str], fields: Fields, dropped: str) -> Part | None:
+    if isinstance(before, Kept):
+        return before
+    if f"{name}_path" in form:
+        return _tested(before, name, form, fields, dropped)
+    if f"{name}_mode" not in form or not isinstance(before, Group | None):
+        return before
+    made = _grouped(before or Group("all"), name, form, fields, dropped)
+    return made if made.parts else None
 
 
-# -- values ----------------------------------------------------------------------------------------------------------
+def _grouped(
+    before: Group, name: str, form: Mapping[str, str], fields: Fields, dropped: str, modes: Container[str] = MODES
+) -> Group:
+    mode = form.get(f"{name}_mode", before.mode)
+    parts = _parts(before.parts, name, form, fields, dropped)
+    return replace(before, mode=mode if mode in modes else before.mode, parts=parts)
 
 
-def shown_value(row: Row, fields: Fields) -> str:
-    """The value of a row as it stands in its field: as it is, lists with commas; as JSON where it would not read so."""
-    value = row.value
-    plain = ", ".join(map(_plain, value)) if isinstance(value, list) else _plain(value)
-    return plain if _reads_back(plain, row, fields) else json.dumps(value, ensure_ascii=False, default=str)
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, date | datetime):
-        return value.isoformat()
-    return str(value).lower() if isinstance(value, bool) or value is None else str(value)
-
-
-def read_value(given: str, path: str, test: str, fields: Fields) -> Any:
-    """The value that a field says, of the kind that its test takes; what is not of it stays a text, and is told of."""
-    predicate = PREDICATES.get(test)
-    takes = predicate.operand.schema.get("type") if predicate else None
-    kind = kind_of_path(path, fields)
-    if takes == "array":
-        found = _yaml(given) if given.startswith("[") else [one.strip() for one in given.split(",") if one.strip()]
-        is_number = test == "between"
-        return [_scalar(one, "number" if is_number else kind) for one in found] if isinstance(found, list) else given
-    wanted: Mapping[str, Kind] = {"number": "number", "boolean": "boolean", "string": "text"}
-    return _scalar(given, wanted.get(takes, kind) if isinstance(takes, str) else kind)
-
-
-def _scalar(given: Any, kind: Kind) -> Any:
-    if not isinstance(given, str):
-        return given
-    read = _yaml(given)
-    if given[:1] == '"' and isinstance(read, str):
-        return read
-    is_number = isinstance(read, int | float) and not isinstance(read, bool)
-    match kind:
-        case "number":
-            return read if is_number else given
-        case "boolean":
-            return read if isinstance(read, bool) else given
-        case "text":
-            return given
-        case _:  # of a field that nobody described, 007 is a text
-            is_plain = str(read) == given
-            return read if (is_number and is_plain) or isinstance(read, bool) else given
-
-
-def _yaml(given: str) -> Any:
-    found = values_of(f"value: {given}\n")
-    return found[0].get("value", given) if len(found) == 1 and isinstance(found[0], dict) else given
-
-
-def same(one: Any, other: Any) -> bool:
-    """True of two values that a document does not tell apart."""
-    if isinstance(other, date | datetime):
-        other = other.isoformat()
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(same, one, other))
-    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
+def _tested(before: Part | None, name: str, form: Mapping[str, str], fields: Fields, dropped: str) -> Part | None:
+    """A row, or a test of items, as the form has it; what has no path any more goes."""
+    path, test, value = (form.get(f"{name}_{one}", "").strip() for one in ("path", "test", "value"))
+    if not path:
+        return None
+    if test in QUANTIFIERS:
+        group = before.group if isinstance(before, Items) else _NO_TEST
+        return Items(path, test, _grouped(group, name, form, items_of(path, fields), dropped))
+    is_short = isinstance(before, Row) and before.is_short and before.test == test
+    return Row(path, test, read_value(value, path, test, fields), is_short)

@@ -110,7 +110,8 @@ class Button:
 class Section:
     """Fields that stand together, those that are `more` behind a fold; `kept` is YAML that has no field.
 
-    `row` where they stand side by side; `remove` takes all of it out of the document.
+    `is_row` where they stand side by side, `level` says how far they are set in; `remove` takes all of it out of the
+    document.
     """
 
     legend: str
@@ -119,6 +120,7 @@ class Section:
     more: Sequence[FormField] = ()
     kept: str = ""
     is_row: bool = False
+    level: int = 0
     remove: Button | None = None
     buttons: Sequence[Button] = ()
 

@@ -54,7 +54,7 @@ def _section(part: Part, place: str, fields: Fields, known: Sequence[str], opene
             row = _row(part, place, fields, known)
             yield Section(f"Condition {named}", row, is_row=True, remove=remove, level=level)
         case Group():
-            yield Section(f"Group {named}", (_mode(part, place),), remove=remove, level=level)
+            yield Section(f"Group {named}", (_mode(part, place),), is_row=True, remove=remove, level=level)
             yield from _within(part.parts, place, fields, known, opened)
         case Items():
             row = (*_asked(part.path, part.test, part.at, place, fields, known), _mode(part.group, place))

@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/ready
 
-.PHONY: help setup demo test check browser bench faults soak pictures fuzz clean
+.PHONY: help setup demo test check browser bench faults soak pictures vendor fuzz clean
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -40,6 +40,9 @@ soak: $(READY) ## an hour of load on everything: nothing lost, memory flat; SOAK
 
 pictures: $(READY) ## take the pictures of the designs in the reference (needs Chromium); ARGS="--all FOLDER" takes every one
 	$(RUN) -m tests.pictures.run $(ARGS)
+
+vendor: $(READY) ## fetch the scripts of others that pages load again, byte for byte (needs npm)
+	$(RUN) -m tests.vendored.run
 
 browser: $(READY) ## look at every page in Chromium, with axe; BROWSER_PICTURES=FOLDER keeps a picture of each
 	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/browser/requirements.lock

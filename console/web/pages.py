@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -13,12 +12,11 @@ from typing import ClassVar
 import minijinja
 from aiohttp import web
 
+from console.web.static_files import PATHS
 from console.web.words import FILTERS
 from schemas.formats.passwords import LONGEST, SHORTEST
 
 _HERE = Path(__file__).parent
-STYLE = (_HERE / "static" / "site.css").read_bytes()
-STYLE_PATH = f"/static/site.{hashlib.sha256(STYLE).hexdigest()[:16]}.css"
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; font-src 'self';"
     " connect-src 'self'; form-action 'self'; frame-src 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -38,7 +36,7 @@ _ENVIRONMENT = minijinja.Environment(
     undefined_behavior="strict",
     auto_escape_callback=lambda _: "html",
     filters={"moment": _moment, "machine_moment": _machine_moment, **FILTERS},
-    globals={"style": STYLE_PATH, "shortest": SHORTEST, "longest": LONGEST},
+    globals={"static": PATHS, "shortest": SHORTEST, "longest": LONGEST},
 )
 
 
@@ -166,9 +164,3 @@ def respond(page: Page, status: int = 200, policy: str = _POLICY) -> web.Respons
 def see(path: str) -> web.Response:
     """Send a browser on to another page, which it gets."""
     return web.Response(status=303, headers={"location": path})
-
-
-async def show_style(_: web.Request) -> web.Response:
-    """The style sheet: its name is of its content, so that it is kept for ever."""
-    headers = {"cache-control": "public, max-age=31536000, immutable"}
-    return web.Response(body=STYLE, content_type="text/css", charset="utf-8", headers=headers)

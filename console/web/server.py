@@ -24,9 +24,10 @@ from console.control.users import Random
 from console.web import account, entrance, single_sign_on
 from console.web.guard import TokenCookie, is_forged
 from console.web.next_page import sign_in_for
-from console.web.pages import STYLE_PATH, MessagePage, respond, see, show_style
+from console.web.pages import MessagePage, respond, see
 from console.web.project_routes import PROJECT_ROUTES
 from console.web.projects import ProjectRoute, Projects
+from console.web.static_files import static_routes
 from console.web.visit import Visit
 from console.web.words import as_sentence
 from schemas.audit import Origin
@@ -81,7 +82,7 @@ class WebServer:
             web.get("/sessions.json", self._page(account.list_sessions)),
             web.post("/sessions", self._page(account.end_sessions)),
             web.post("/sign-out", self._page(account.sign_out)),
-            web.get(STYLE_PATH, show_style),
+            *static_routes(),
             *(self._of_project(one) for one in PROJECT_ROUTES),
         ]
 

@@ -15,7 +15,7 @@ from console.api.pages import next_cursor, read_cursor
 from console.api.problems import in_body, refused
 from console.api.route import ById, Call, Cursor, Instant, Moment, Name, Paged, Reply, Route, Writing
 from console.control import deliveries, explain, resend
-from console.control.deliveries import DeliveryGroup, DeliverySummary, Foreseen
+from console.control.deliveries import MOST_AT_ONCE, DeliveryGroup, DeliverySummary, Foreseen
 from console.control.explain import DeliveryStory
 from console.control.resend import Resendable
 from schemas.closed import ChannelName, Reason
@@ -23,8 +23,6 @@ from schemas.errors import BadQuestion
 from schemas.record import JsonObject
 from store.sending.deliveries import Action, Deliveries, DeliveryFilter, Standing
 
-MOST_AT_ONCE = 10_000
-"""Deliveries that one request changes; `left` says that there are more."""
 _MOST_GROUPS = 100
 
 State = Literal["waiting", "sent", "recovered", "failed"]

@@ -24,7 +24,9 @@ reported of what was `sent` or `recovered`."""
 NO_REASON = "none"
 """Asks a filter for those that the product gave no reason for: the provider's answer is their detail."""
 
-_NOT_ENOUGH = ("project_id", "state", "status")
+MOST_AT_ONCE = 10_000
+"""Deliveries that one request over HTTP changes."""
+_NOT_ENOUGH = ("project_id", "state", "status", "ended_before")
 _CHUNK = 1000
 _GROUPS = 30
 

@@ -7,16 +7,19 @@ from collections.abc import Mapping, Sequence
 from aiohttp import web
 
 from console.control import distribution_versions, distributions
+from console.control.deliveries import NO_REASON
 from console.control.distribution_versions import ShownVersion as VersionAsWritten
-from console.control.funnel import DEFAULT_SINCE, Funnel, Range, StepName, funnel, read_range
+from console.control.funnel import DEFAULT_SINCE, Funnel, Range, ReasonCount, StepName, funnel, read_range
 from console.web.pages import FieldProblem, respond
 from console.web.project_pages import Choice, DistributionPage, ShownChange, ShownReason, ShownStep, ShownVersion
 from console.web.projects import ProjectRoute, ProjectVisit, base_of, distribution_path
 from console.web.reasons import sentence
+from console.web.resend import resend_path
 from console.web.summary import sentences
 from console.web.tables import address
 from console.web.visit import whole_number
 from console.web.words import change, inert, share
+from schemas.access import may
 from schemas.distribution import Distribution
 from schemas.errors import BadQuestion
 from store.distributions import KeptVersion
@@ -134,19 +137,29 @@ def _reasons(mine: ProjectVisit, rule: Distribution, numbers: Funnel, asked: Ran
             word="held" if one.outcome == "deferred" else one.outcome,
             text=sentence(one.reason or None) or _REPORTED.get(one.outcome, "its provider or endpoint did not take it"),
             records=one.records,
-            path=_list_of(mine, rule, asked, one.outcome, one.reason or "none"),
+            path=_list_of(mine, rule, asked, one.outcome, one.reason or NO_REASON),
+            resend=_resend(mine, rule, asked, one) if may(mine.role, "deliveries:operate") else None,
         )
         for one in numbers.reasons
     ]
 
 
+def _resend(mine: ProjectVisit, rule: Distribution, asked: Range, one: ReasonCount) -> str | None:
+    """The address on which they are sent again: those of the range."""
+    reason = None if one.outcome in _REPORTED else one.reason or NO_REASON
+    return resend_path(mine.project_id, rule.id, one.outcome, reason=reason, **_of_range(mine, asked))
+
+
 def _list_of(mine: ProjectVisit, rule: Distribution, asked: Range, outcome: str, reason: str | None = None) -> str:
     """The address of the list of some messages: those of the range."""
-    until = asked.until.isoformat() if mine.query.get("until") else None
     named = {"distribution": rule.id, "outcome": outcome, "reason": reason}
     if outcome in _REPORTED:
         named["reason"] = None
-    return address(f"{base_of(mine.project_id)}/messages", {**named, "since": asked.since.isoformat(), "until": until})
+    return address(f"{base_of(mine.project_id)}/messages", {**named, **_of_range(mine, asked)})
+
+
+def _of_range(mine: ProjectVisit, asked: Range) -> dict[str, str | None]:
+    return {"since": asked.since.isoformat(), "until": asked.until.isoformat() if mine.query.get("until") else None}
 
 
 def _periods(mine: ProjectVisit, rule: Distribution) -> list[Choice]:

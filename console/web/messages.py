@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from console.control import deliveries, explain
 from console.control.decision_search import read_cursor
 from console.control.deliveries import NO_REASON, STATUSES, DeliverySummary
@@ -11,6 +13,8 @@ from console.web.lists import Asked, Field, Found, Listing, page_of
 from console.web.project_lists import MessageRow, MessagesPage
 from console.web.projects import ProjectVisit, customer_path, distribution_path, message_path
 from console.web.reasons import REASONS, sentence
+from console.web.resend import resend_path
+from schemas.access import may
 from schemas.decision import Decision
 from schemas.errors import BadQuestion
 from store.sending.deliveries import Deliveries
@@ -30,8 +34,16 @@ async def _in_ledger(asked: Asked) -> Found[MessageRow]:
     chosen = deliveries.read_filter(mine.project_id, {**asked.given, "status": asked.get("outcome")}, await store.now())
     found = await deliveries.newest(store, chosen, asked.limit + 1, asked.place_in_time())
     page, following = page_of(found, asked.limit, lambda one: (one.created_at, one.delivery_id))
-    caption = "Messages, those that were taken in last first"
-    return Found([_of_summary(mine, one) for one in page], following, {"caption": caption})
+    more = {"caption": "Messages, those that were taken in last first", "resend": _resend(asked) if page else None}
+    return Found([_of_summary(mine, one) for one in page], following, more)
+
+
+def _resend(asked: Asked) -> str | None:
+    """The address on which they are sent again."""
+    given: dict[str, Any] = {name: text for name, text in asked.given.items() if text}
+    if not may(asked.mine.role, "deliveries:operate"):
+        return None
+    return resend_path(asked.mine.project_id, given.pop("distribution", None), given.pop("outcome", ""), **given)
 
 
 async def _decided(asked: Asked) -> Found[MessageRow]:

@@ -83,13 +83,17 @@ class MessageRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessagesPage(ListPage):
-    """Messages of a project, or decisions; `caption` says which, `missing` what is not recorded yet."""
+    """Messages of a project, or decisions; `caption` says which, `missing` what is not recorded yet.
+
+    `resend` is where they are sent again, None where they cannot be, or not by whoever looks.
+    """
 
     template: ClassVar[str] = "messages.html"
     title: str = "Messages"
     rows: Sequence[MessageRow]
     caption: str = ""
     missing: str | None = None
+    resend: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

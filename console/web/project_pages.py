@@ -171,12 +171,16 @@ class ShownStep:
 
 @dataclass(frozen=True, slots=True)
 class ShownReason:
-    """Messages that did not come so far, and why; `path` is their list."""
+    """Messages that did not come so far, and why; `path` is their list.
+
+    `resend` is where they are sent again, None where they cannot be, or not by whoever looks.
+    """
 
     word: str
     text: str
     records: int
     path: str
+    resend: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

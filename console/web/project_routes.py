@@ -16,6 +16,7 @@ from console.web import (
     messages,
     operations,
     previews,
+    resend,
     sections,
     segments,
     send,
@@ -32,8 +33,8 @@ from console.web.builder import routes as builder
 from console.web.projects import ProjectRoute
 
 PROJECT_ROUTES: tuple[ProjectRoute, ...] = (
-    *builder.ROUTES, *distributions.ROUTES, *distribution.ROUTES, *messages.ROUTES, *message.ROUTES, *sends.ROUTES,
-    *send.ROUTES, *customers.ROUTES,
+    *builder.ROUTES, *distributions.ROUTES, *distribution.ROUTES, *messages.ROUTES, *message.ROUTES, *resend.ROUTES,
+    *sends.ROUTES, *send.ROUTES, *customers.ROUTES,
     *segments.ROUTES, *campaigns.ROUTES, *imports.ROUTES, *templates.ROUTES, *template_edit.ROUTES,
     *template_new.ROUTES, *sections.ROUTES, *previews.ROUTES, *suppressions.ROUTES, *operations.ROUTES,
     *dead_letters.ROUTES, *topics.ROUTES, *accounts.ROUTES, *users.ROUTES, *keys.ROUTES, *settings.ROUTES,

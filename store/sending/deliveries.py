@@ -39,7 +39,8 @@ class DeliveryFilter:
     """A choice of deliveries: all that every given field fits; the fields are the arguments of `chosen`, in its order.
 
     `reason` '' means that it has not any; `detail` is part of the last answer; `since` and `until` are about when it
-    was taken in. `state` is the ledger's; `status` tells apart what waits, and why it failed.
+    was taken in. `state` is the ledger's; `status` tells apart what waits, and why it failed. `ended_before` is about
+    when it was over: what is sent again and fails anew is not among them.
     """
 
     project_id: str
@@ -54,6 +55,7 @@ class DeliveryFilter:
     since: datetime | None = None
     until: datetime | None = None
     status: str | None = None
+    ended_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

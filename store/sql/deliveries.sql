@@ -17,7 +17,8 @@ and ($12::text is null
                   and exists (select from status_events e where e.project_id = d.project_id
                                                             and e.delivery_id = d.delivery_id and e.outcome = $12)
                   and :reported = $12
-             else d.state not in ('sent', 'recovered') and $12 = :status_now end))
+             else d.state not in ('sent', 'recovered') and $12 = :status_now end)
+and ($13::timestamptz is null or d.settled_at < $13))
 
 -- name: reported
 -- The end that its provider told of a delivery since it was sent, or sent again; the gravest of several. Null: it told
@@ -45,15 +46,15 @@ and ($12::text is null
       else 'waiting' end)
 
 -- name: listed
--- The newest, without their records; behind the one that was taken in at $14 and has the id $15.
+-- The newest, without their records; behind the one that was taken in at $15 and has the id $16.
 select delivery_id, distribution_id, customer_id, channel, destination, state, :status_now as status, reason, detail,
        attempts, due_at, created_at, settled_at
 from deliveries d
 where :chosen
-  and ($14::timestamptz is null
-       or d.created_at <= $14 and (d.created_at < $14 or d.delivery_id > $15::text))
+  and ($15::timestamptz is null
+       or d.created_at <= $15 and (d.created_at < $15 or d.delivery_id > $16::text))
 order by created_at desc, delivery_id
-limit $13;
+limit $14;
 
 -- name: missed
 -- The ids that a filter names and its rest leaves out, each with its status; null where no delivery has it.
@@ -75,7 +76,7 @@ from deliveries d
 where :chosen
 group by 1, 2, 3, 4, 5
 order by deliveries desc, 1, 2, 3, 4, 5
-limit $13;
+limit $14;
 
 -- name: standing
 -- How many an action can reach, and how many it cannot, by why. An end that has still to be told is not sent again.
@@ -105,9 +106,9 @@ where :chosen;
 (expires_at is not null and expires_at <= now() or coalesce(reason, '') = 'expired' or erased or record = '')
 
 -- name: next_chosen
--- The next $14 that an action reaches, after the id $13; not those that somebody else is at.
-:chosen and :within and not :in_the_way and d.delivery_id > $13
-order by delivery_id limit $14
+-- The next $15 that an action reaches, after the id $14; not those that somebody else is at.
+:chosen and :within and not :in_the_way and d.delivery_id > $14
+order by delivery_id limit $15
 for update skip locked
 
 -- name: hurry_changed
@@ -137,12 +138,12 @@ on conflict (project_id, channel, destination) do update set hurried_at = exclud
  then 'consent' end)
 
 -- name: resendable
--- The next $14 that could be sent again, after the id $13.
+-- The next $15 that could be sent again, after the id $14.
 select d.delivery_id, d.customer_id, d.channel, d.record, d.possibly_accepted and d.state = 'failed' as possibly_accepted,
        :against as against
 from ended_deliveries d
-where :chosen and :within and not :in_the_way and d.delivery_id > $13
-order by d.delivery_id limit $14;
+where :chosen and :within and not :in_the_way and d.delivery_id > $14
+order by d.delivery_id limit $15;
 
 -- name: resend
 -- Failed ones are due again under the same id, with a schedule that begins anew: they are in the queue once more.
@@ -160,8 +161,8 @@ with chosen as (
                                  possibly_accepted, send_id, counted_on)
     select delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id, channel, destination,
            'retry', priority, expires_at, record, arrived_at, 'waiting', now(), attempts, attempts,
-           'sent again by ' || $15::text, created_at, erased, tries,
-           actions || (now(), 'resend', $15)::delivery_action, possibly_accepted and state = 'failed', send_id,
+           'sent again by ' || $16::text, created_at, erased, tries,
+           actions || (now(), 'resend', $16)::delivery_action, possibly_accepted and state = 'failed', send_id,
            counted_on
     from taken
     returning delivery_id, project_id, channel, destination
@@ -177,8 +178,8 @@ with chosen as (
     where :next_chosen
 )
 update open_deliveries d
-set state = 'failed', reason = 'canceled', detail = 'cancelled by ' || $15::text, settled_at = now(),
-    lease_owner = null, lease_until = null, actions = d.actions || (now(), 'cancel', $15)::delivery_action
+set state = 'failed', reason = 'canceled', detail = 'cancelled by ' || $16::text, settled_at = now(),
+    lease_owner = null, lease_until = null, actions = d.actions || (now(), 'cancel', $16)::delivery_action
 from chosen where d.delivery_id = chosen.delivery_id
 returning d.delivery_id;
 
@@ -190,7 +191,7 @@ with chosen as (
     where :next_chosen
 ), changed as (
     update open_deliveries d
-    set due_at = least(due_at, now()), actions = d.actions || (now(), 'hurry', $15)::delivery_action
+    set due_at = least(due_at, now()), actions = d.actions || (now(), 'hurry', $16)::delivery_action
     from chosen where d.delivery_id = chosen.delivery_id
     returning d.delivery_id, d.project_id, d.channel, d.destination
 ), hurried as (

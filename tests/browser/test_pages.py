@@ -40,7 +40,7 @@ PAGES = (
     f"/p/shop/distributions/{LONG}/edit?step=yaml", "/p/shop/distributions/new?step=summary",
     "/p/shop/messages", "/p/shop/messages?outcome=suppressed", "/p/shop/messages?outcome=snet",
     "/p/shop/messages?distribution=thanks&outcome=skipped", "/p/shop/messages/d1", "/p/shop/messages/d2",
-    "/p/shop/messages/d20",
+    "/p/shop/messages/d20", "/p/shop/resend", "/p/shop/resend?outcome=failed&channel=webhook", "/p/shop/resend?since=x",
     "/p/shop/customers", "/p/shop/customers?id=cust_1", "/p/shop/customers?id=nobody",
     "/p/shop/suppressions", "/p/shop/suppressions?channel=sms", "/p/shop/audit", "/p/shop/audit?action=x",
     "/p/shop/campaigns", "/p/shop/campaigns/spring", "/p/shop/imports", "/p/shop/segments", "/p/shop/segments/poland",

@@ -46,6 +46,7 @@ from console.web.project_operations import (
     WorkersPage,
 )
 from console.web.project_pages import PROJECT_PAGES, ProjectPage
+from console.web.project_resend import FailedRow, ResendPage, ShownResend
 from console.web.project_routes import PROJECT_ROUTES
 from console.web.project_segments import (
     MemberRow,
@@ -229,6 +230,13 @@ def campaign(**changes: Any) -> CampaignPage:
     return CampaignPage(**(given | changes))
 
 
+FAILED = [
+    FailedRow("email", EVIL, "failed", EVIL, 1234, NOW, "/p/shop/resend?reason=none"),
+    FailedRow("sms", EVIL, "sent", "", 1, NOW, None),
+]
+RESEND: dict[str, Any] = {
+    "here": "/p/shop/resend", "rows": FAILED, "most": 1000, "messages_path": "/m", "note": "Sent again: 3 messages.",
+}  # fmt: skip
 FORM = {"keys": EVIL, "on": "email", "why": "requested", "source": EVIL, "until": EVIL}
 MADE: tuple[tuple[type[ListPage], dict[str, Any]], ...] = (
     *send_pages.LISTS,
@@ -252,6 +260,11 @@ MADE: tuple[tuple[type[ListPage], dict[str, Any]], ...] = (
     (DeadLettersPage, {"here": "/p/shop/dead-letters", "rows": [LETTER], "newest": 1234}),
     (DistributionsPage, {"here": "/p/shop/distributions", "rows": DISTRIBUTIONS, "missing": EVIL}),
     (MessagesPage, {"here": "/p/shop/messages", "rows": MESSAGES, "missing": EVIL, "caption": "Messages"}),
+    (MessagesPage, {"here": "/p/shop/messages", "rows": MESSAGES, "caption": "Messages", "resend": "/p/shop/resend"}),
+    (ResendPage, RESEND),
+    (ResendPage, {**RESEND, "counted": ShownResend(1235, 1230, [(EVIL, 3)], 2, EVIL)}),
+    (ResendPage, {**RESEND, "counted": ShownResend(1, 0, [], 1, EVIL), "note": ""}),
+    (ResendPage, {**RESEND, "counted": ShownResend(3, 3, [], 0, EVIL), "note": ""}),
     (RecordsPage, {"here": "/p/shop/topics", "rows": RECORDS, "topic": "decisions", "newest": 1000}),
     (AuditPage, {"here": "/p/shop/audit", "rows": AUDITED}),
     (SuppressionsPage, SUPPRESSIONS),

@@ -100,7 +100,7 @@ def one_distribution(**changes: Any) -> DistributionPage:
             ShownStep("Matched", "events", 1234, 1, "", "none before", 100.0, None),
             ShownStep("Sent", "of those", 0, 0, "0 % of matched", "as before", 0.0, "/p/shop/messages?outcome=sent"),
         ],
-        "reasons": [ShownReason("skipped", EVIL, 12, "/p/shop/messages?outcome=skipped")],
+        "reasons": [ShownReason("skipped", EVIL, 12, "/p/shop/messages?outcome=skipped", "/r")],
         "versions": [ShownVersion(3, "LIVE", EVIL, NOW, "/p/shop/distributions/x?version=3#versions", True)],
         "older": "/p/shop/distributions/x?before=3#versions", "change": ShownChange(3, 2, [EVIL], lines),
         "yaml": EVIL, "missing": EVIL, **frame(),

@@ -21,8 +21,7 @@ from console.api.problems import Detail, in_body, in_parameter, refused
 from console.api.route import MOST_BYTES, ById, Call, Name, Paged, Reply, Route, Writing
 from console.control import dead_letters as control
 from console.control import mending
-from console.control.dead_letters import Filter, Letter, Place, Replay, Replayed
-from console.control.mending import FieldChange
+from console.control.dead_letters import Filter, Place, Replay
 from console.control.own_dead_letters import OwnLetters, text_of
 from schemas.dead_letter import DeadLetter
 from schemas.errors import BadRecord, DefinitionInvalid, TidingsError
@@ -175,14 +174,10 @@ async def mend_dead_letter(call: Call[ById, Writing, LetterToMend]) -> Reply:
     asked, dry_run, own = call.body, call.query.dry_run, _own(call)
     _must_be_places([call.path.id], lambda _, said: in_parameter("id", said))
 
-    def mend(reader: TopicReader) -> tuple[Letter, Replayed, list[FieldChange]]:
-        letter = own.find(reader, call.path.id)
-        made = mending.mended(call.wiring, letter, asked.value, call.wiring.settings.matcher, call.now)
-        changes = mending.differences(call.wiring, letter, asked.value)
-        return letter, mending.put_back(call.wiring, made, force=asked.force, dry_run=dry_run), changes
-
     try:
-        letter, end, changes = await own.reading(mend)
+        letter, end, changes = await mending.mend(
+            own, call.path.id, asked.value, call.now, force=asked.force, dry_run=dry_run
+        )
     except BadRecord as error:
         raise refused("invalid", "", in_body(f"/value{pointer_of(error.path)}", str(error))) from None
     except DefinitionInvalid as error:

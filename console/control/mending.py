@@ -16,12 +16,13 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from agents.broker.reader import headers_of
+from agents.broker.reader import TopicReader, headers_of
 from agents.broker.wire import Wire
 from agents.event_readers import event_reader
 from console.control.customers import check_profiles
 from console.control.dead_letters import Letter, Replay, Replayed
 from console.control.events import Reading
+from console.control.own_dead_letters import OwnLetters
 from deploy.settings.workers import Matcher
 from schemas.audit import AuditEntry, shown
 from schemas.dead_letter import HEADER_PREFIX
@@ -32,10 +33,12 @@ from schemas.record import JsonObject
 from schemas.record_key import parse_key
 from schemas.topics import CUSTOMERS
 from schemas.wire.codec import SINGLE_OBJECT
+from schemas.wire.json_text import decode_json, decode_unambiguous
 from store import audit
 from store.postgres import changing
 from streams.events import read_customer
 from streams.upstream import unwrapped
+from streams.values.wording import invalid
 
 MENDED = f"{HEADER_PREFIX}mended"
 """The header of a record that was mended: the place of its dead-letter."""
@@ -87,7 +90,7 @@ def mended(wire: Wire, letter: Letter, value: JsonObject, limits: Matcher, now: 
         raw = avro if _is_avro(letter) else text
         if len(raw) > limits.max_event_bytes:
             raise TooLarge(f"has {len(raw):,} bytes; at most {limits.max_event_bytes:,} are read")
-    elif topic in EVENT_TOPICS:
+    elif can_be_mended(letter):
         raw = _avro_event(wire, topic, value) if _is_avro(letter) else text
         event_reader(wire, topic, limits).read(raw, key, now, letter.own_headers())
     else:
@@ -103,6 +106,49 @@ def differences(wire: Wire, letter: Letter, value: JsonObject) -> list[FieldChan
     except BadRecord:
         before = raw[:_LONGEST_SHOWN].decode(errors="backslashreplace")
     return list(_differing(msgspec.to_builtins(before), value, ()))
+
+
+def can_be_mended(letter: Letter) -> bool:
+    """True of a record that upstream writes."""
+    return letter.facts.topic == CUSTOMERS or letter.facts.topic in EVENT_TOPICS
+
+
+def text_to_mend(wire: Wire, letter: Letter) -> str:
+    """The value as JSON, a line a field; of one that cannot be read its bytes, written out where they are not UTF-8."""
+    raw = letter.value or b""
+    try:
+        if _is_avro(letter):
+            raw = msgspec.json.encode(wire.codec(letter.facts.topic).decode(raw))
+        else:
+            decode_json(raw)
+    except BadRecord:
+        return raw.decode(errors="backslashreplace")
+    return msgspec.json.format(raw, indent=2).decode()
+
+
+def read_value(text: str) -> JsonObject:
+    """A value as somebody wrote it. Raises BadRecord."""
+    found = decode_unambiguous(text.encode(errors="replace"))
+    if not isinstance(found, dict):
+        raise InvalidEvent(invalid(found, "one JSON object"))
+    return found
+
+
+async def mend(
+    own: OwnLetters, place: str, value: JsonObject, now: datetime, *, force: bool, dry_run: bool
+) -> tuple[Letter, Replayed, list[FieldChange]]:
+    """Check a corrected value of a project's dead-letter as its readers do, and put it where the record was.
+
+    Raises as `mended`, NotFound, TryLater.
+    """
+
+    def work(reader: TopicReader) -> tuple[Letter, Replayed, list[FieldChange]]:
+        wiring, letter = own.wiring, own.find(reader, place)
+        made = mended(wiring, letter, value, wiring.settings.matcher, now)
+        changes = differences(wiring, letter, value)
+        return letter, put_back(wiring, made, force=force, dry_run=dry_run), changes
+
+    return await own.reading(work)
 
 
 def put_back(wire: Wire, letter: Mended, *, force: bool, dry_run: bool) -> Replayed:

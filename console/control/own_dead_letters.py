@@ -5,7 +5,7 @@ Nobody else who asks is held up by it. Whose a record is, its key says, unless i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
@@ -13,9 +13,10 @@ from typing import TypeVar
 from agents.broker.reader import TopicReader
 from agents.wiring import Wiring
 from console.control import dead_letters
-from console.control.dead_letters import Filter, Letter, Place
+from console.control.dead_letters import Filter, Letter, Place, Replay, Replayed
 from console.control.not_found import not_found
 from console.control.topic_reading import deadline, in_time, read_aside
+from schemas.dead_letter import DeadLetter
 from schemas.topics import DEAD_LETTERS
 
 T = TypeVar("T")
@@ -23,6 +24,18 @@ T = TypeVar("T")
 NEWEST = 1000
 """Of each partition, so many are looked at: beyond them is the command's."""
 SHOWN_BYTES = 4000
+
+
+MOST_AT_ONCE = 1000
+"""Dead-letters that one request puts back."""
+
+
+@dataclass(frozen=True, slots=True)
+class PutBack:
+    """Dead-letters that were put back, or counted, each with its end; and the ends of the partitions."""
+
+    letters: tuple[tuple[DeadLetter, Replayed], ...]
+    ends: Mapping[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +58,29 @@ class OwnLetters:
             return list(islice((one for one in found if wanted.takes(one.facts) and self._is_mine(one)), limit))
 
         return await self.reading(read)
+
+    async def put_back(self, wanted: Filter, seen: Mapping[int, int] | None, *, dry_run: bool) -> PutBack:
+        """Put back all that a filter takes, as they were, or count them: of the newest of each partition.
+
+        `seen`: the ends of partitions when somebody counted them, behind which none is put back. Raises TidingsError,
+        TryLater.
+        """
+
+        def work(reader: TopicReader) -> PutBack:
+            ends = {one: reader.bounds(one)[1] for one in reader.partitions} if seen is None else dict(seen)
+            facts = dict[str, DeadLetter]()
+
+            def chosen() -> Iterator[Letter]:
+                for one in in_time(dead_letters.behind(reader, None, newest=NEWEST), deadline(), DEAD_LETTERS):
+                    place = dead_letters.place_of(one.place)
+                    if place.offset < ends.get(place.partition, 0) and wanted.takes(one.facts) and self._is_mine(one):
+                        facts[one.place] = one.facts
+                        yield one
+
+            done = tuple(Replay(self.wiring).run(islice(chosen(), MOST_AT_ONCE), dry_run=dry_run))
+            return PutBack(tuple((facts[one.place], one) for one in done), ends)
+
+        return await self.reading(work)
 
     def find(self, reader: TopicReader, name: str) -> Letter:
         """The one of a place. Raises NotFound, also for another project's."""

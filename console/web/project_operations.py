@@ -113,17 +113,51 @@ class DeadLetterRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLettersPage(ListPage):
-    """Some of the newest dead-letters of each partition; `newest` says how many are looked at."""
+    """Some of the newest dead-letters of each partition; `newest` says how many are looked at.
+
+    `replay` is the address on which those that are shown are put back.
+    """
 
     template: ClassVar[str] = "dead_letters.html"
     title: str = "Dead-letters"
     rows: Sequence[DeadLetterRow]
     newest: int
+    replay: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayRow:
+    """Dead-letters of which the same would come, or came: why not, where they are not put back."""
+
+    kind: str
+    topic: str
+    role: str
+    why_not: str
+    letters: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayPage(ListPage):
+    """Dead-letters that are put back by a filter: how many are `ready`, and `seen`, the place that was looked up to.
+
+    `ready` is None before any is asked for.
+    """
+
+    template: ClassVar[str] = "replay.html"
+    title: str = "Put back"
+    rows: Sequence[ReplayRow]
+    ready: int | None = None
+    seen: str = ""
+    newest: int
+    note: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetterPage(ProjectPage):
-    """One of them, with its record's key, headers and first bytes; `size` is that of the whole, `cut` what was cut."""
+    """One of them, with its record's key, headers and first bytes; `size` is that of the whole, `cut` what was cut.
+
+    `mend` is the address on which it is mended, None where it cannot be.
+    """
 
     template: ClassVar[str] = "dead_letter.html"
     letter: DeadLetterRow
@@ -133,7 +167,30 @@ class DeadLetterPage(ProjectPage):
     size: int
     cut: int
     may_replay: bool
+    mend: str | None
     note: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownFieldChange:
+    """A field that differs, as JSON; a side that does not have it is empty."""
+
+    path: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MendPage(ProjectPage):
+    """The value of a record as somebody corrects it; `changes` is None before it is checked."""
+
+    template: ClassVar[str] = "mend.html"
+    letter: DeadLetterRow
+    path: str
+    text: str
+    lines: int
+    force: bool
+    changes: Sequence[ShownFieldChange] | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,7 @@ PAGES = (
     "/p/shop/sends", "/p/shop/sends?status=DONE", "/p/shop/sends/new", "/p/shop/sends/send_1",
     "/p/shop/sends/send_2?did=edit", "/p/shop/sends/send_3",
     "/p/shop/settings", "/p/shop/dead-letters", "/p/shop/dead-letters/0:0", "/p/shop/dead-letters/0:9",
+    "/p/shop/dead-letters/0:0/mend", "/p/shop/replay", "/p/shop/replay?kind=nothing",
     "/nowhere",
 )  # fmt: skip
 EMPTY = ("distributions", "messages", "segments", "campaigns", "imports", "templates", "suppressions", "notices",

@@ -32,9 +32,6 @@ from console.web.project_lists import (
     SuppressionsPage,
 )
 from console.web.project_operations import (
-    DeadLetterPage,
-    DeadLetterRow,
-    DeadLettersPage,
     DestinationRow,
     DestinationsPage,
     NoticeRow,
@@ -72,7 +69,7 @@ from console.web.project_settings import (
     UserRow,
     UsersPage,
 )
-from tests.unit.console.web import send_pages, template_pages
+from tests.unit.console.web import letter_pages, send_pages, template_pages
 from tests.unit.console.web.test_project_pages import EVIL, NOW, frame, hold
 
 HASH = "ab" * 32
@@ -141,17 +138,6 @@ HELD = [
 DESTINATIONS: dict[str, Any] = {
     "here": "/p/shop/destinations", "may_resume": True, "note": "It is sent to again.", "rows": HELD,
 }  # fmt: skip
-
-
-LETTER = DeadLetterRow("0:17", EVIL, EVIL, EVIL, EVIL, 1, 17, EVIL, EVIL, "/p/shop/dead-letters/0:17")
-
-
-def dead_letter(**changes: Any) -> DeadLetterPage:
-    given: dict[str, Any] = {
-        "title": "Dead-letter 0:17", "here": "/p/shop/dead-letters", "letter": LETTER, "key": EVIL, "size": 1234,
-        "headers": [(EVIL, EVIL), (EVIL, None)], "value": EVIL, "cut": 9, "may_replay": True, "note": "", **frame(),
-    }  # fmt: skip
-    return DeadLetterPage(**(given | changes))
 
 
 TEMPLATES = [TemplateRow(EVIL, 3, EVIL, EVIL, used, used, "/p/shop/templates/x") for used in ([EVIL], [])]
@@ -240,6 +226,7 @@ RESEND: dict[str, Any] = {
 FORM = {"keys": EVIL, "on": "email", "why": "requested", "source": EVIL, "until": EVIL}
 MADE: tuple[tuple[type[ListPage], dict[str, Any]], ...] = (
     *send_pages.LISTS,
+    *letter_pages.LISTS,
     (CampaignsPage, {"here": "/p/shop/campaigns", "rows": CAMPAIGNS}),
     (ImportsPage, {"here": "/p/shop/imports", "rows": IMPORTS, "may_cancel": True, "note": "It is canceled."}),
     (ImportsPage, {"here": "/p/shop/imports", "rows": IMPORTS, "may_cancel": False, "note": ""}),
@@ -257,7 +244,6 @@ MADE: tuple[tuple[type[ListPage], dict[str, Any]], ...] = (
     (KeysPage, {**ROLES, "here": "/p/shop/keys", "rows": KEYS, "made": EVIL, "given": KEY_FORM}),
     (UsersPage, {"roles": ROLES["roles"], "here": "/p/shop/users", "rows": USERS}),
     (UsersPage, {**INVITED, "here": "/p/shop/users", "rows": USERS}),
-    (DeadLettersPage, {"here": "/p/shop/dead-letters", "rows": [LETTER], "newest": 1234}),
     (DistributionsPage, {"here": "/p/shop/distributions", "rows": DISTRIBUTIONS, "missing": EVIL}),
     (MessagesPage, {"here": "/p/shop/messages", "rows": MESSAGES, "missing": EVIL, "caption": "Messages"}),
     (MessagesPage, {"here": "/p/shop/messages", "rows": MESSAGES, "caption": "Messages", "resend": "/p/shop/resend"}),
@@ -272,10 +258,9 @@ MADE: tuple[tuple[type[ListPage], dict[str, Any]], ...] = (
     (SuppressionsPage, {**SUPPRESSIONS, "given": FORM, "covering": Covering(EVIL, SUPPRESSED, True, ["email"])}),
 )
 PAGES: tuple[ProjectPage, ...] = (
-    *send_pages.PAGES, *template_pages.PAGES,
+    *send_pages.PAGES, *template_pages.PAGES, *letter_pages.PAGES,
     campaign(), campaign(codes=None, may_make=False, note="", problems=[]), segment(0),
     segment(1, reasons=[], events=[]), workers(), workers(workers=[], partitions=[], others=0, missing=None),
-    dead_letter(), dead_letter(key=None, cut=0, may_replay=False, note="It was put back."),
     template(), template(uses=[], locales=""), template(acts=frozenset(), older=[], note=""),
     settings(), settings(document=None, limits=[]),
     settings(document=None, is_default=False), workers(failure=EVIL, workers=[], partitions=[], missing=None),

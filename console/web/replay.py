@@ -45,7 +45,7 @@ async def put_back(mine: ProjectVisit) -> web.Response:
 
 
 def _rows(letters: Iterable[tuple[DeadLetter, Replayed]]) -> list[ReplayRow]:
-    """How many by what they are and why they are not put back, the most frequent first."""
+    """Counts by what they are and why they are not put back, the most frequent first."""
     found = Counter((facts.kind, facts.topic, facts.role, one.why_not) for facts, one in letters)
     return [ReplayRow(*of, number) for of, number in sorted(found.items(), key=lambda one: (-one[1], one[0]))]
 

@@ -57,7 +57,7 @@ def link_of(page: Page, text: str) -> str:
 
 
 async def again(mine: Browser, path: str, form: dict[str, str]) -> str:
-    """How many a form had sent again."""
+    """The number that a form had sent again."""
     done = await mine.ask("POST", path, form)
     assert done.status == 303
     return str(done.headers["location"].rpartition("done=")[2])

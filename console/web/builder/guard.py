@@ -150,7 +150,7 @@ def guard_of(when: Any, fields: Fields, at: str = KEY) -> Group:
 
 
 def _group(source: Mapping[str, Any], fields: Fields, at: str, depth: int) -> Group | None:
-    """A mapping as a group; None where it is nested too deep, or is none."""
+    """A mapping as a group; None where it is empty, or nested too deep."""
     if depth > _DEEPEST or not source:
         return None
     if len(source) == 1:

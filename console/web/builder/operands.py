@@ -23,7 +23,7 @@ def kind_of_path(path: str, fields: Fields) -> Kind:
 
 
 def found_at(path: str, fields: Fields) -> Found | None:
-    """What a path leads to, where it is one that may be named."""
+    """The kind that a path leads to, and of its items; None of one that may not be named."""
     try:
         found = fields.find(read_names(path))
     except ValueError:

@@ -75,7 +75,7 @@ def _unchanged(when: Any) -> None:
 
 
 def _meaning(when: Any) -> Condition | None:
-    """What a condition says, however it is written; None of what is none."""
+    """The tree of a condition, however it is written; None of what can be read as none."""
     condition, _ = parse_condition({} if when is GONE else when, FIELDS)
     return _short(condition) if condition else None
 

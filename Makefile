@@ -38,15 +38,19 @@ faults: $(READY) ## break workers and brokers on purpose, for about half an hour
 soak: $(READY) ## an hour of load on everything: nothing lost, memory flat; SOAK_MINUTES=5 for less
 	SOAK_MINUTES=$${SOAK_MINUTES:-60} $(RUN) -m pytest -s tests/faults/test_soak.py
 
-pictures: $(READY) ## take the pictures of the designs in the reference (needs Chromium); ARGS="--all FOLDER" takes every one
+pictures: $(VENV)/browser ## take the pictures of the README and of the reference (needs Chromium)
 	$(RUN) -m tests.pictures.run $(ARGS)
+	BROWSER_PICTURES=deploy/reference/pages $(RUN) -m pytest -rs -n 0 tests/browser/test_demo.py
 
 vendor: $(READY) ## fetch the scripts of others that pages load again, byte for byte (needs npm)
 	$(RUN) -m tests.vendored.run
 
-browser: $(READY) ## look at every page in Chromium, with axe; BROWSER_PICTURES=FOLDER keeps a picture of each
+$(VENV)/browser: $(READY) tests/browser/requirements.lock
 	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/browser/requirements.lock
-	$(RUN) -m pytest -rs -n 0 tests/browser
+	@touch $(VENV)/browser
+
+browser: $(VENV)/browser ## look at every page in Chromium, with axe; BROWSER_PICTURES=FOLDER keeps a picture of each
+	$(RUN) -m pytest -rs -n 2 --dist worksteal tests/browser
 
 fuzz: $(READY) ## fuzz the codec, fetched batches and the condition parser, a minute each (Linux); FUZZ_SECONDS=600 for more
 	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/fuzz/requirements.lock

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
@@ -46,6 +47,7 @@ from tests.integration.test_web_template_edit import store as store_template
 
 Scheme = Literal["light", "dark"]
 _ELSEWHERE = re.compile(r"https?://(?!127\.0\.0\.1)")
+_PATIENCE_MS = 120_000
 _PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 LONG = "a-name-that-is-long-and-has-nowhere-to-be-broken-" + "x" * 70
 
@@ -59,6 +61,11 @@ when:
     - customer.metadata.country: [PL, DE]
     - customer.metadata.{LONG}: {{at_least: 3}}
     - not: {{customer.email: {{ends_with: "@{LONG}.example"}}}}
+    - any:
+        - customer.name: {{is_set: true}}
+        - all: [{{customer.metadata.a: 1}}, {{any: [{{not: {{customer.phone: x}}}}]}}]
+    - customer.metadata.items: {{any_item: {{sku: {{starts_with: G}}, price: {{at_least: 3}}}}}}
+    - customer.metadata.items: {{count: 2}}
 publish: {{campaign: spring}}
 consent: marketing
 channels:
@@ -73,6 +80,14 @@ cap: [{{at_most: 2, in: week}}, {{at_most: 1, in: day}}]
 def chromium() -> str | None:
     """The browser of this machine; `TIDINGS_CHROMIUM` names another."""
     return os.environ.get("TIDINGS_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+
+
+async def keep_picture(tab: Any, name: str, *, whole: bool = False) -> None:
+    """Leave a picture of a page in the folder that `BROWSER_PICTURES` names, if any."""
+    if folder := os.environ.get("BROWSER_PICTURES"):
+        file = Path(folder) / f"{name}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        await tab.screenshot(path=file, full_page=whole)
 
 
 async def _picture(route: Route) -> None:
@@ -109,12 +124,13 @@ async def browser() -> AsyncIterator[Browser]:
 
 @asynccontextmanager
 async def window(
-    opened: Browser, site: Site, width: int, scheme: Scheme = "light", *, scripts: bool = True
+    opened: Browser, base: str, width: int, scheme: Scheme = "light", *, scripts: bool = True
 ) -> AsyncIterator[Window]:
     """A window of a width, and of a person's choice of colours."""
     context = await opened.new_context(
-        base_url=site.base, viewport={"width": width, "height": 900}, color_scheme=scheme, java_script_enabled=scripts
+        base_url=base, viewport={"width": width, "height": 900}, color_scheme=scheme, java_script_enabled=scripts
     )
+    context.set_default_timeout(_PATIENCE_MS)
     await context.route(_ELSEWHERE, _picture)
     try:
         yield Window(context, [])

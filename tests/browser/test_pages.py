@@ -5,11 +5,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 import zlib
 from collections.abc import AsyncIterator, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,12 +20,15 @@ from agents.wiring import Wiring
 from console.web.builder.steps import LABELS
 from deploy.settings.settings import Settings
 from deploy.settings.web import Web
-from tests.browser.stage import LONG, Scheme, browser, chromium, enter, furnish, window
+from tests.browser.stage import LONG, Scheme, browser, chromium, enter, furnish, keep_picture, window
 from tests.integration.api_client import wired
 from tests.integration.test_api_dead_letters import refuse
 from tests.integration.test_web import Site, running
 
-pytestmark = pytest.mark.skipif(chromium() is None, reason="Chromium is not installed: apt-get install chromium")
+pytestmark = [
+    pytest.mark.skipif(chromium() is None, reason="Chromium is not installed: apt-get install chromium"),
+    pytest.mark.timeout(2400),
+]
 WIDTHS, SCHEMES = (375, 1440), ("light", "dark")
 OPEN = ("/sign-in", "/welcome/nothing")
 PAGES = (
@@ -84,14 +85,14 @@ async def site(wiring: Wiring, dsn: str) -> AsyncIterator[Site]:
 async def test_every_page_is_readable_to_everybody(site: Site, width: int, scheme: Scheme) -> None:
     """No finding of axe, nothing beside the window, no error and nothing that the policy of its own refused."""
     found: list[str] = []
-    async with browser() as opened, window(opened, site, width, scheme) as mine:
+    async with browser() as opened, window(opened, site.base, width, scheme) as mine:
         for path in OPEN:
             found += await _looked_at(mine, path, width, scheme)
         await enter(mine, "admin")
         for path in PAGES:
             found += await _looked_at(mine, path, width, scheme)
         found += [one for one in mine.faults if "status of 4" not in one]
-        async with window(opened, site, width, scheme) as new:
+        async with window(opened, site.base, width, scheme) as new:
             await enter(new, "admin", "outlet")
             for name in EMPTY:
                 found += await _looked_at(new, f"/p/outlet/{name}", width, scheme)
@@ -100,7 +101,7 @@ async def test_every_page_is_readable_to_everybody(site: Site, width: int, schem
 
 @pytest.mark.slow
 async def test_what_is_written_is_shown_in_a_frame_and_saved_without_scripts(site: Site) -> None:
-    async with browser() as opened, window(opened, site, 1440, scripts=False) as mine:
+    async with browser() as opened, window(opened, site.base, 1440, scripts=False) as mine:
         await enter(mine, "admin")
         tab = await mine.show("/p/shop/templates/news/edit")
         before = await tab.input_value("#text_0")
@@ -111,7 +112,7 @@ async def test_what_is_written_is_shown_in_a_frame_and_saved_without_scripts(sit
         await phone.locator("b:text-is('Unsaved')").wait_for()
         desktop = tab.frame_locator(".pane iframe").frame_locator(".desktop iframe")
         await desktop.locator("b:text-is('Unsaved')").scroll_into_view_if_needed()
-        _picture(await tab.screenshot(), "a-draft-on-a-desktop")
+        await keep_picture(tab, "a-draft-on-a-desktop")
         assert await tab.input_value("#text_0") != before, "nothing of the form is lost"
         await tab.fill("#text_0", before + "\n")
         await tab.click("text=Save a new version")
@@ -129,7 +130,7 @@ async def test_what_is_written_is_shown_in_a_frame_and_saved_without_scripts(sit
 
 @pytest.mark.slow
 async def test_the_menu_and_forms_work_on_a_phone_without_scripts(site: Site) -> None:
-    async with browser() as opened, window(opened, site, 375, scripts=False) as mine:
+    async with browser() as opened, window(opened, site.base, 375, scripts=False) as mine:
         await enter(mine, "admin")
         tab = await mine.show("/p/shop/distributions")
         assert not await tab.is_visible("#column a")
@@ -148,7 +149,7 @@ async def test_the_menu_and_forms_work_on_a_phone_without_scripts(site: Site) ->
 
 @pytest.mark.slow
 async def test_a_distribution_is_built_on_a_phone_without_scripts(site: Site) -> None:
-    async with browser() as opened, window(opened, site, 375, scripts=False) as mine:
+    async with browser() as opened, window(opened, site.base, 375, scripts=False) as mine:
         await enter(mine, "admin")
         tab = await mine.show("/p/shop/distributions")
         await tab.click("main >> text=New distribution")
@@ -181,7 +182,7 @@ async def test_a_distribution_is_built_on_a_phone_without_scripts(site: Site) ->
 async def _looked_at(mine: Any, path: str, width: int, scheme: Scheme) -> list[str]:
     tab = await mine.show(path)
     try:
-        _picture(await tab.screenshot(full_page=True), f"{path}-{width}-{scheme}")
+        await keep_picture(tab, _named(f"{path}-{width}-{scheme}"), whole=True)
         results = await Axe().run(tab, options=_RULES)
         found = [_said(path, one) for one in results.response["violations"]]
         beside = await tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
@@ -195,10 +196,5 @@ def _said(path: str, violation: Any) -> str:
     return f"{path}: {violation['id']} ({violation['help']}), {len(nodes)} times, at {nodes[0]['html'][:200]}"
 
 
-def _picture(content: bytes, name: str) -> None:
-    if folder := os.environ.get("BROWSER_PICTURES"):
-        file = (
-            Path(folder) / f"{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')[:60]}-{zlib.crc32(name.encode())}.png"
-        )
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content)
+def _named(name: str) -> str:
+    return f"{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')[:60]}-{zlib.crc32(name.encode())}"

@@ -50,6 +50,7 @@ from tests.bench import (
     isolation,
     jobs,
     limits,
+    pages,
     peers,
     profiles,
     publishing,
@@ -632,6 +633,12 @@ def measure_why(settings: Settings, _servers: Servers) -> Report:
     return asyncio.run(why.measure(_placed(settings, "why"), say))
 
 
+def measure_pages(settings: Settings, _servers: Servers) -> Report:
+    """Pages of the console on many deliveries."""
+    say(f"pages, {pages.DELIVERIES:,} deliveries with their decisions on {pages.DAYS} days")
+    return asyncio.run(pages.measure(_placed(settings, "pages"), say))
+
+
 PARTS: dict[str, Callable[[Settings, Servers], Report]] = {
     "start": measure_start,
     "core": measure_core,
@@ -657,6 +664,7 @@ PARTS: dict[str, Callable[[Settings, Servers], Report]] = {
     "recorder": measure_recorder,
     "publishing": measure_publishing,
     "why": measure_why,
+    "pages": measure_pages,
 }
 
 if __name__ == "__main__":

@@ -79,14 +79,17 @@ class Sessions:
         await connection.execute(self._sql["note_network"], user_id, comer.network)
         await _note(connection, user_id, "user.signed_in", said, by=f"user:{user_id}")
 
-    async def check(self, token: str) -> SignedIn | None:
-        """The session of a token, if it is not over; its use is noted, at most once a minute."""
+    async def check(self, token: str, *, is_use: bool = True) -> SignedIn | None:
+        """The session of a token, if it is not over; its use is noted, at most once a minute.
+
+        A page that asks by itself is not a use: a session ends though such a page is open.
+        """
         async with passing_errors(self._pool):
             row = await self._pool.fetchrow(self._sql["check_session"], hash_of_token(token), self._idle)
             if row is None:
                 return None
             values = dict(row)
-            if values.pop("is_use_old"):
+            if values.pop("is_use_old") and is_use:
                 await self._pool.execute(self._sql["note_use"], row["session_id"])
         email, display_name = values.pop("email"), values.pop("display_name")
         return SignedIn(Session(**values), email, display_name)

@@ -95,6 +95,7 @@ def build_web(server: WebServer) -> web.Application:
     """The pages as an aiohttp application."""
     app = web.Application(middlewares=[log_access, server.guard], client_max_size=MOST_BYTES)
     app.on_response_prepare.append(add_headers)
+    app.on_shutdown.append(server.streams.stop)  # before answers under way are waited for
     app.on_cleanup.append(server.close)
     app.add_routes([*health_routes(), *server.routes()])
     return app

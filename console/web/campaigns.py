@@ -146,6 +146,7 @@ LIST = Listing(
     row=CampaignRow,
     find=_find,
     page=CampaignsPage,
+    is_live=True,
     fields=(Field("q", "Id or name"), Field("codes", "Codes", {"low": "running low"})),
 )
 ROUTES: tuple[ProjectRoute, ...] = (

@@ -196,7 +196,7 @@ def _of(mine: ProjectVisit, rule: Distribution, **changes: str | None) -> str:
 
 
 def _names(routes: Sequence[str]) -> tuple[ProjectRoute, ...]:
-    return tuple(ProjectRoute(path, "distributions:read", show_one) for path in routes)
+    return tuple(ProjectRoute(path, "distributions:read", show_one, is_live=True) for path in routes)
 
 
 ROUTES: tuple[ProjectRoute, ...] = _names(("/distributions/{id}", "/distribution"))

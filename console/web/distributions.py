@@ -55,6 +55,7 @@ LIST = Listing(
     row=DistributionRow,
     find=_find,
     page=DistributionsPage,
+    is_live=True,
     fields=(
         Field("q", "Id or name"),
         Field("status", "State", {one: one.lower() for one in members(DistributionStatus)}, "every state"),

@@ -77,6 +77,7 @@ LIST = Listing(
     row=ImportRow,
     find=_find,
     page=ImportsPage,
+    is_live=True,
     fields=(Field("kind", "Of", {"codes": "codes", "customers": "customers"}),),
     more=_more,
     unsaid=frozenset({"campaign_path", "problems", "is_open", "share"}),

@@ -149,12 +149,13 @@ class Listing(Generic[Row]):
     fields: Sequence[Field] = ()
     more: Callable[[ProjectVisit], Mapping[str, Any]] = lambda _: {}
     unsaid: frozenset[str] = frozenset({"path"})
+    is_live: bool = False
 
     @property
     def routes(self) -> tuple[ProjectRoute, ...]:
         """The page, and its files."""
         return (
-            ProjectRoute(self.path, self.permission, self.show),
+            ProjectRoute(self.path, self.permission, self.show, is_live=self.is_live),
             ProjectRoute(f"{self.path}.json", self.permission, self._as_json),
             ProjectRoute(f"{self.path}.csv", self.permission, self._as_csv),
         )

@@ -112,16 +112,16 @@ def _more(mine: ProjectVisit) -> Mapping[str, Any]:
 
 
 NOTICES = Listing(
-    path="/notices", permission="notices:read", row=NoticeRow, find=_notices, page=NoticesPage,
+    path="/notices", permission="notices:read", row=NoticeRow, find=_notices, page=NoticesPage, is_live=True,
     fields=(Field("over", "Those that are over", {"yes": "as well"}, "left out"),),
 )  # fmt: skip
 DESTINATIONS = Listing(
     path="/destinations", permission="destinations:read", row=DestinationRow, find=_destinations,
-    page=DestinationsPage, more=_more,
+    page=DestinationsPage, more=_more, is_live=True,
 )  # fmt: skip
 ROUTES: tuple[ProjectRoute, ...] = (
     *NOTICES.routes,
     *DESTINATIONS.routes,
     ProjectRoute("/destinations/resume", "destinations:operate", resume, "POST"),
-    ProjectRoute("/workers", "operations:read", show_workers),
+    ProjectRoute("/workers", "operations:read", show_workers, is_live=True),
 )

@@ -39,7 +39,7 @@ NAVIGATION: tuple[tuple[str, str, Permission], ...] = (
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectPage(Page):
     """The parts that every page of a project has; `projects` are all that the user is in, `zone` is the project's,
-    and `granted` are the permissions of their role."""
+    and `granted` are the permissions of their role. `live` is the address of what changes on it."""
 
     project: str
     projects: Sequence[str]
@@ -47,6 +47,7 @@ class ProjectPage(Page):
     now: datetime
     zone: tzinfo
     granted: frozenset[Permission] = frozenset()
+    live: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

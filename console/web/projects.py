@@ -38,6 +38,7 @@ class Frame(TypedDict):
     now: datetime
     zone: Any
     granted: frozenset[Permission]
+    live: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class ProjectVisit:
     lag: Lag
     announce: Announce
     """Announces to Kafka what was saved; where it is away, workers do that later."""
+    is_live: bool = False
 
     @property
     def pool(self) -> asyncpg.Pool:
@@ -97,6 +99,7 @@ class ProjectVisit:
             now=self.now,
             zone=self.context.zone,
             granted=GRANTS[self.role],
+            live=self.visit.request.path_qs if self.is_live else None,
         )
 
 
@@ -111,6 +114,8 @@ class ProjectRoute:
     permission: Permission
     answer: PageAnswer
     method: Literal["GET", "POST"] = "GET"
+    is_live: bool = False
+    """Its page has parts that stay true while somebody looks."""
 
 
 class Projects:
@@ -131,8 +136,9 @@ class Projects:
             context = await stored_project(visit.pool, self._wiring.settings, project_id)
             role = roles[project_id]
             mine = ProjectVisit(
-                visit, role, tuple(sorted(roles)), context, self._wiring, self._now(), self._lag, self.announcer
-            )
+                visit, role, tuple(sorted(roles)), context, self._wiring, self._now(), self._lag, self.announcer,
+                route.is_live,
+            )  # fmt: skip
             if not may(role, route.permission):
                 return _refused(mine, route.permission)
             try:
@@ -182,11 +188,13 @@ def _named_path(project_id: str, noun: str, name: str) -> str:
     return f"{base_of(project_id)}/{noun}?id={name}"
 
 
-def named_routes(noun: str, permission: Permission, answer: PageAnswer) -> tuple[ProjectRoute, ...]:
+def named_routes(
+    noun: str, permission: Permission, answer: PageAnswer, *, is_live: bool = False
+) -> tuple[ProjectRoute, ...]:
     """The two addresses of a thing that is found by its name."""
     return (
-        ProjectRoute(f"/{noun}s/{{id}}", permission, answer),
-        ProjectRoute(f"/{noun}", permission, answer),
+        ProjectRoute(f"/{noun}s/{{id}}", permission, answer, is_live=is_live),
+        ProjectRoute(f"/{noun}", permission, answer, is_live=is_live),
     )
 
 
@@ -203,7 +211,9 @@ def message_path(project_id: str, delivery: str, event: str | None = None) -> st
 
 def message(mine: ProjectVisit, title: str, text: str, status: int) -> web.Response:
     """A sentence in place of a page."""
-    return respond(ProjectMessagePage(title=title, text=inert(text), **mine.frame), status)
+    frame = mine.frame
+    frame["live"] = None
+    return respond(ProjectMessagePage(title=title, text=inert(text), **frame), status)
 
 
 def _refused(mine: ProjectVisit, permission: Permission) -> web.Response:

@@ -94,7 +94,7 @@ def _more(mine: ProjectVisit) -> Mapping[str, Any]:
 
 LIST = Listing(
     path="/segments", permission="segments:read", row=SegmentRow, find=_find, page=SegmentsPage,
-    unsaid=frozenset({"path", "members_path"}),
+    unsaid=frozenset({"path", "members_path"}), is_live=True,
 )  # fmt: skip
 MEMBERS = Listing(
     path="/members", permission="segments:read", row=MemberRow, find=_members, page=MembersPage,
@@ -102,6 +102,6 @@ MEMBERS = Listing(
 )  # fmt: skip
 ROUTES: tuple[ProjectRoute, ...] = (
     *LIST.routes,
-    *named_routes("segment", "segments:read", show_one),
+    *named_routes("segment", "segments:read", show_one, is_live=True),
     *MEMBERS.routes,
 )

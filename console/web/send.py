@@ -256,7 +256,7 @@ def _note(mine: ProjectVisit, send: SendRow) -> str:
 
 
 ROUTES: tuple[ProjectRoute, ...] = (
-    ProjectRoute("/sends/{id}", "sends:read", show_one),
+    ProjectRoute("/sends/{id}", "sends:read", show_one, is_live=True),
     ProjectRoute("/sends/{id}/edit", "sends:write", edit, "POST"),
     ProjectRoute("/sends/{id}/confirm", "sends:confirm", step(_confirm), "POST"),
     ProjectRoute("/sends/{id}/approve", "sends:approve", step(_approve), "POST"),

@@ -107,7 +107,7 @@ def _more(mine: ProjectVisit) -> Mapping[str, Any]:
 
 
 LIST = Listing(
-    path="/sends", permission="sends:read", row=SendListRow, find=_find, page=SendsPage, more=_more,
+    path="/sends", permission="sends:read", row=SendListRow, find=_find, page=SendsPage, more=_more, is_live=True,
     fields=(Field("status", "State", {one: one.lower() for one in members(SendStatus)}),),
     unsaid=frozenset({"path", "distribution_path"}),
 )  # fmt: skip

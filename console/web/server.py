@@ -23,11 +23,13 @@ from console.control.sign_in import Door, SignInRefused, agent_of
 from console.control.users import Random
 from console.web import account, entrance, single_sign_on
 from console.web.guard import TokenCookie, is_forged
+from console.web.live import EVERY_SECONDS, Live
 from console.web.next_page import sign_in_for
 from console.web.pages import MessagePage, respond, see
 from console.web.project_routes import PROJECT_ROUTES
 from console.web.projects import ProjectRoute, Projects
 from console.web.static_files import static_routes
+from console.web.streams import Streams
 from console.web.visit import Visit
 from console.web.words import as_sentence
 from schemas.audit import Origin
@@ -58,12 +60,15 @@ class WebServer:
         now: Clock = utc_now,
         *,
         provider: Provider | None = None,
+        live_every: float = EVERY_SECONDS,
     ) -> None:
         self._settings, self._database, self._passwords = wiring.settings.web, database, passwords
         self._random, self._projects = random, Projects(wiring, now)
         self._provider, self._default_project = provider, wiring.default_project
         self._cookie = TokenCookie(is_plain=self._settings.is_plain)
         self._oidc_cookie = TokenCookie(is_plain=self._settings.is_plain, suffix="-oidc")
+        self.streams = Streams()
+        self._live = Live(self.streams, self._cookie, live_every)
 
     def routes(self) -> list[web.RouteDef]:
         """Every page; those that are open are for nobody in particular."""
@@ -92,7 +97,11 @@ class WebServer:
 
     def _of_project(self, route: ProjectRoute) -> web.RouteDef:
         add = web.get if route.method == "GET" else web.post
-        return add(f"/p/{{project}}{route.path}", self._page(self._projects.answer(route)))
+        answer = self._projects.answer(route)
+        page = self._page(answer)
+        if route.is_live:
+            page = self._live.beside(page, self._page(answer, is_use=False))
+        return add(f"/p/{{project}}{route.path}", page)
 
     @web.middleware
     async def guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -105,11 +114,11 @@ class WebServer:
         except web.HTTPException as error:
             return _in_place_of(error)
 
-    def _page(self, answer: Answer, *, is_open: bool = False) -> Handler:
+    def _page(self, answer: Answer, *, is_open: bool = False, is_use: bool = True) -> Handler:
         async def handle(request: web.Request) -> web.StreamResponse:
             try:
                 async with asyncio.timeout(HANDLE_SECONDS):
-                    return await self._answered(request, answer, is_open=is_open)
+                    return await self._answered(request, answer, is_open=is_open, is_use=is_use)
             except NotFound as error:
                 return respond(MessagePage(title="This link does not work", text=as_sentence(str(error))), 404)
             except SignInRefused:
@@ -122,13 +131,13 @@ class WebServer:
 
         return handle
 
-    async def _answered(self, request: web.Request, answer: Answer, *, is_open: bool) -> web.Response:
+    async def _answered(self, request: web.Request, answer: Answer, *, is_open: bool, is_use: bool) -> web.Response:
         pool = await self._database()
         web_settings = self._settings
         sessions = sessions_by(web_settings, pool)
         door = Door(Users(pool), sessions, SignIns(pool), self._passwords)
         token = self._cookie.read(request)
-        who = await sessions.check(token) if token else None
+        who = await sessions.check(token, is_use=is_use) if token else None
         if who is None and not is_open:
             return see(sign_in_for(request.path_qs) if request.method == "GET" else "/sign-in")
         forwarded = request.headers.getall("x-forwarded-for", [])

@@ -103,10 +103,10 @@ class Site:
 
 
 @asynccontextmanager
-async def running(settings: Settings, dsn: str, web: Web) -> AsyncIterator[Site]:
+async def running(settings: Settings, dsn: str, web: Web, *, live_every: float = 0.2) -> AsyncIterator[Site]:
     mine = replace(settings, postgres=Postgres(dsn=Secret(dsn)), web=web)
     database, passwords = LateDatabase(mine), Passwords(cost=Cost(kib=64, passes=1))
-    runner, port = await listen(mine, WebServer(Wiring(mine), database.pool, passwords))
+    runner, port = await listen(mine, WebServer(Wiring(mine), database.pool, passwords, live_every=live_every))
     try:
         with structlog.testing.capture_logs() as logged:
             async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:

@@ -79,6 +79,8 @@ AuditAction = Literal[
     "user.password_set",
     "user.linked",
     "user.unlinked",
+    "user.passkey_added",
+    "user.passkey_removed",
     "user.signed_in",
     "user.sign_in_refused",
     "user.sessions_ended",

@@ -44,6 +44,11 @@ def make_session_id(random: bytes) -> str:
     return f"ses_{random[:USER_ID_BYTES].hex()}"
 
 
+def make_passkey_id(random: bytes) -> str:
+    """The name under which a passkey is spoken of: nothing of the name that its device has for it."""
+    return f"pky_{random[:USER_ID_BYTES].hex()}"
+
+
 def email_key(written: str) -> str:
     """An address as it is compared: whatever its case and its composition. What is no address is one to nobody."""
     try:

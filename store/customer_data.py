@@ -122,7 +122,11 @@ NOTHING_OF_CUSTOMERS: Mapping[str, str] = {
     "send_actions": "what people did to sends",
     "send_approvals": "who approved of sends",
     **dict.fromkeys(
-        ("api_keys", "users", "user_roles", "user_links", "sessions", "user_identities", "oidc_attempts"), "who may ask"
+        (
+            "api_keys", "users", "user_roles", "user_links", "sessions", "user_identities", "oidc_attempts", "passkeys",
+            "passkey_challenges",
+        ),
+        "who may ask",
     ),
     **dict.fromkeys(("api_failures", "sign_in_attempts", "sign_in_networks"), "those who may not, and their networks"),
     "notices": "what waits for an operator",

@@ -47,6 +47,15 @@ class Comer:
     agent: str
 
 
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A signature of a passkey that was proved: how many it has made, as its device counts."""
+
+    passkey_id: str
+    credential_id: bytes = field(repr=False)
+    sign_count: int
+
+
 class Sessions:
     """Raises TryLater while Postgres is away. A session ends `idle` after its last use, and after `longest`."""
 
@@ -72,6 +81,25 @@ class Sessions:
             begun = await connection.fetchval(self._sql["begin_by_identity"], hash_of_token(token), *row)
             if begun is not None:
                 await self._note_begin(connection, user_id, comer, {"session": session_id, "issuer": issuer})
+        return begun is not None
+
+    async def begin_by_passkey(
+        self, token: str, session_id: str, user_id: str, comer: Comer, signed: Signed, *, without_roles_of: str
+    ) -> bool:
+        """Begin one for somebody whose passkey has signed, and note its count; False where it is gone by now, has
+        signed more often already, or they may not.
+        """
+        row = session_id, user_id, self._longest, comer.network, storable(comer.agent), signed.passkey_id
+        use = signed.credential_id, user_id, signed.sign_count
+        async with changing(self._pool) as connection:
+            if await connection.fetchval(queries("passkeys")["note_passkey_use"], *use) is None:
+                return False
+            begun = await connection.fetchval(
+                self._sql["begin_by_passkey"], hash_of_token(token), *row, without_roles_of
+            )
+            if begun is not None:
+                said = {"session": session_id, "passkey": signed.passkey_id}
+                await self._note_begin(connection, user_id, comer, said)
         return begun is not None
 
     async def _note_begin(self, connection: Any, user_id: str, comer: Comer, said: Mapping[str, object]) -> None:

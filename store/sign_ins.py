@@ -91,11 +91,11 @@ class SignIns:
                 statement = self._sql["forgive" if kind == "pair" else "uncount"]
                 await connection.execute(statement, kind, _key(kind, attempt.email_key, attempt.network))
 
-    async def tell(self, user_id: str, attempt: Attempt) -> None:
+    async def tell(self, user_id: str, attempt: Attempt, **more: str) -> None:
         """Have the audit logs of a user's projects say that attempts fail; nobody's are looked for as well."""
         async with passing_errors(self._pool):
             roles = await self._pool.fetch(queries("users")["roles_of_user"], user_id)
-        said = {"failures": dict(attempt.failures)}
+        said: dict[str, object] = {"failures": dict(attempt.failures), **more}
         async with changing(self._pool) as connection:
             entries = (
                 AuditEntry(row["project_id"], "nobody", "user.sign_in_refused", user_id, None, said) for row in roles

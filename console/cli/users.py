@@ -13,10 +13,12 @@ from rich.markup import escape
 from console.cli.context import Session, in_session
 from console.cli.terminal import AsJson, show_json, show_rows, show_text, warn
 from console.control import sessions, users
+from console.control.passkeys import own
 from console.control.passwords import Passwords
 from console.control.user_links import address_of_link
 from console.control.users import Invited, NewUser
 from schemas.access import ACCESS_ROLES
+from store.passkeys import Passkey, Passkeys
 from store.sessions import Session as SignedInSession
 from store.sessions import Sessions
 from store.users import Member, Users
@@ -24,7 +26,10 @@ from store.users import Member, Users
 commands = typer.Typer()
 users_app = typer.Typer(
     no_args_is_help=True,
-    help="People who sign in: add, invite, role, disable, enable, remove, reset, sessions, sign-out.",
+    help=(
+        "People who sign in: add, invite, role, disable, enable, remove, reset, sessions, sign-out, passkeys,"
+        " remove-passkey."
+    ),
 )
 commands.add_typer(users_app, name="users")
 
@@ -161,6 +166,31 @@ def sign_out_command(
         return await sessions.end(known, there, opened.project_id, user, session, actor=opened.actor, is_operator=True)
 
     show_text(f"{in_session(end)} ended")
+
+
+@users_app.command("passkeys")
+def passkeys_command(user: Named, as_json: AsJson = False) -> None:
+    """Show the passkeys by which somebody may sign in, the oldest first."""
+
+    async def found(opened: Session) -> Sequence[Passkey]:
+        known, there = Users(opened.pool), Passkeys(opened.pool)
+        return await own.of_user(known, there, opened.project_id, user, is_operator=True)
+
+    columns = ("passkey", "name", "synced", "added", "used")
+    rows = [(one.passkey_id, one.name, one.is_synced, one.added_at, one.used_at) for one in in_session(found)]
+    show_rows(columns, rows, as_json=as_json)
+
+
+@users_app.command("remove-passkey")
+def remove_passkey_command(user: Named, passkey: Annotated[str, typer.Argument(help="Its id, as listed.")]) -> None:
+    """Have a passkey sign nobody in any more; sessions go on (see sign-out)."""
+
+    async def remove(opened: Session) -> None:
+        known, there = Users(opened.pool), Passkeys(opened.pool)
+        await own.remove(known, there, opened.project_id, user, passkey, actor=opened.actor, is_operator=True)
+
+    in_session(remove)
+    show_text(f"{escape(passkey)} is removed")
 
 
 def _sessions(opened: Session) -> Sessions:

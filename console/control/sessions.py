@@ -39,7 +39,7 @@ async def of_user(
 
     Raises NotFound, TidingsError for who is in other projects too: where they are signed in is no matter of this one's.
     """
-    return await sessions.of_user(await _answered_for(users, project_id, named, is_operator=is_operator))
+    return await sessions.of_user(await answered_for(users, project_id, named, is_operator=is_operator))
 
 
 async def end(
@@ -57,7 +57,7 @@ async def end(
 
     Raises NotFound, also for a session that is over, TidingsError for who is in other projects too.
     """
-    user_id = await _answered_for(users, project_id, named, is_operator=is_operator)
+    user_id = await answered_for(users, project_id, named, is_operator=is_operator)
     if session_id is None:
         return await sessions.end_all(user_id, by=actor, dry_run=dry_run)
     if not await sessions.end(user_id, session_id, by=actor, dry_run=dry_run):
@@ -65,7 +65,8 @@ async def end(
     return 1
 
 
-async def _answered_for(users: Users, project_id: str, named: str, *, is_operator: bool) -> str:
+async def answered_for(users: Users, project_id: str, named: str, *, is_operator: bool) -> str:
+    """The id of a user of a project whom whoever asks answers for. Raises NotFound, TidingsError for others' too."""
     found = await read(users, project_id, named)
     if not is_operator:
         check_alone(found, await users.roles(found.user_id))

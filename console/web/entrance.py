@@ -44,15 +44,18 @@ async def enter(visit: Visit) -> web.Response:
     except SignInRefused:
         return respond(sign_in_page(visit, email, [FieldProblem("password", _WRONG)], next_page), 422)
     except MustWait as error:
-        return _must_wait(sign_in_page(visit, email, [FieldProblem("password", _said(error))], next_page), error)
+        return must_wait(sign_in_page(visit, email, [FieldProblem("password", said_of(error))], next_page), error)
     return await visit.enter(token, next_page)
 
 
 def sign_in_page(
     visit: Visit, email: str = "", problems: Sequence[FieldProblem] = (), next_page: str = "/"
 ) -> SignInPage:
-    """The form, with the other way in where there is one, and the page to go on to."""
-    return SignInPage(email=email, problems=problems, provider=visit.provider, next_page=next_page)
+    """The form, with the other ways in that there are, and the page to go on to."""
+    return SignInPage(
+        email=email, problems=problems, provider=visit.provider, has_passkeys=visit.passkeys is not None,
+        next_page=next_page,
+    )  # fmt: skip
 
 
 async def welcome(visit: Visit) -> web.Response:
@@ -92,7 +95,7 @@ async def _accept(visit: Visit, found: Welcome, password: str) -> web.Response:
         said = FieldProblem("password", "Password: is not the one of this address")
         return respond(_page(found, problems=[said]), 422)
     except MustWait as error:
-        return _must_wait(_page(found, problems=[FieldProblem("password", _said(error))]), error)
+        return must_wait(_page(found, problems=[FieldProblem("password", said_of(error))]), error)
     await user_links.accept(visit.door.users, _token(visit), proved)
     return await visit.enter(await sign_in.begin(visit.door, proved, visit.comer, visit.random))
 
@@ -128,11 +131,13 @@ def _shown(problems: Iterable[Problem]) -> list[FieldProblem]:
     return [FieldProblem(ids.get(one.path, one.path), f"{_LABELS[one.path]}: {one.message}") for one in problems]
 
 
-def _said(error: MustWait) -> str:
+def said_of(error: MustWait) -> str:
+    """The sentence for whoever has to wait."""
     return f"Too many attempts failed. Try again in {error.seconds} second{'' if error.seconds == 1 else 's'}"
 
 
-def _must_wait(page: SignInPage | WelcomePage, error: MustWait) -> web.Response:
+def must_wait(page: SignInPage | WelcomePage, error: MustWait) -> web.Response:
+    """A page for whoever has to wait."""
     response = respond(page, 429)
     response.headers["retry-after"] = str(error.seconds)
     return response

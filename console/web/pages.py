@@ -71,12 +71,13 @@ class MessagePage(Page):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignInPage(Page):
-    """The address and the password; `next_page` is where one goes on to."""
+    """The address and the password, and what else there is; `next_page` is where one goes on to."""
 
     template: ClassVar[str] = "sign_in.html"
     title: str = "Sign in"
     email: str = ""
     provider: str = ""
+    has_passkeys: bool = False
     next_page: str = "/"
 
 
@@ -128,6 +129,31 @@ class SessionsPage(Page):
 
 
 @dataclass(frozen=True, slots=True)
+class ShownPasskey:
+    """A passkey in the list of one's own."""
+
+    passkey_id: str
+    name: str
+    is_synced: bool
+    added_at: datetime
+    used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PasskeysPage(Page):
+    """One's own passkeys, and a form for another one, of which `name` is suggested."""
+
+    template: ClassVar[str] = "passkeys.html"
+    title: str = "Your passkeys"
+    here: str = "/passkeys"
+    passkeys: Sequence[ShownPasskey]
+    is_offered: bool = True
+    has_password: bool = True
+    name: str = ""
+    did: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ShownProject:
     """A project that one is in."""
 
@@ -146,7 +172,9 @@ class StartPage(Page):
     projects: Sequence[ShownProject]
 
 
-PAGES: tuple[type[Page], ...] = (MessagePage, SignInPage, WelcomePage, PasswordPage, SessionsPage, StartPage)
+PAGES: tuple[type[Page], ...] = (
+    MessagePage, SignInPage, WelcomePage, PasswordPage, SessionsPage, PasskeysPage, StartPage,
+)  # fmt: skip
 
 
 def respond(page: Page, status: int = 200, policy: str = _POLICY) -> web.Response:

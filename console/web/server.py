@@ -17,11 +17,13 @@ from agents.wiring import Wiring
 from console.control.not_found import NotFound
 from console.control.oidc.entering import OidcDoor
 from console.control.oidc.provider import Provider
+from console.control.passkeys.own import PasskeyDoor
+from console.control.passkeys.proof import relying_party_of
 from console.control.passwords import Passwords
 from console.control.sessions import sessions_by
 from console.control.sign_in import Door, SignInRefused, agent_of
 from console.control.users import Random
-from console.web import account, entrance, single_sign_on
+from console.web import account, entrance, passkeys, single_sign_on
 from console.web.guard import TokenCookie, is_forged
 from console.web.live import EVERY_SECONDS, Live
 from console.web.next_page import sign_in_for
@@ -37,6 +39,7 @@ from schemas.errors import TryLater
 from schemas.formats.networks import address_behind, network_of
 from store import audit
 from store.identities import Identities
+from store.passkeys import Passkeys
 from store.sessions import Comer
 from store.sign_ins import SignIns
 from store.users import Users
@@ -69,6 +72,8 @@ class WebServer:
         self._oidc_cookie = TokenCookie(is_plain=self._settings.is_plain, suffix="-oidc")
         self.streams = Streams()
         self._live = Live(self.streams, self._cookie, live_every)
+        self._passkey_cookie = TokenCookie(is_plain=self._settings.is_plain, suffix="-passkey")
+        self._party = relying_party_of(self._settings.url)
 
     def routes(self) -> list[web.RouteDef]:
         """Every page; those that are open are for nobody in particular."""
@@ -79,6 +84,12 @@ class WebServer:
             web.get("/sign-in/oidc", self._page(single_sign_on.leave, is_open=True)),
             web.get(single_sign_on.CALLBACK_PATH, self._page(single_sign_on.come_back, is_open=True)),
             web.post("/sign-in/oidc/unlink", self._page(single_sign_on.unlink)),
+            web.post("/sign-in/passkey/options", self._page(passkeys.ask_sign_in, is_open=True)),
+            web.post("/sign-in/passkey", self._page(passkeys.enter, is_open=True)),
+            web.get("/passkeys", self._page(passkeys.show)),
+            web.post("/passkeys/options", self._page(passkeys.ask)),
+            web.post("/passkeys", self._page(passkeys.add)),
+            web.post("/passkeys/remove", self._page(passkeys.remove)),
             web.get("/welcome/{token}", self._page(entrance.welcome, is_open=True)),
             web.post("/welcome/{token}", self._page(entrance.come, is_open=True)),
             web.get("/password", self._page(account.ask_password)),
@@ -147,7 +158,11 @@ class WebServer:
         oidc = None
         if self._provider is not None:
             oidc = OidcDoor(door, self._provider, Identities(pool), self._default_project)
-        visit = Visit(request, door, self._cookie, self._random, comer, who, pool, oidc, self._oidc_cookie)
+        keys = PasskeyDoor(door, Passkeys(pool), self._party) if self._party is not None else None
+        visit = Visit(
+            request, door, self._cookie, self._random, comer, who, pool, oidc, self._oidc_cookie, keys,
+            self._passkey_cookie,
+        )  # fmt: skip
         with audit.coming_from(origin):
             return await answer(visit)
 

@@ -11,6 +11,7 @@ import asyncpg
 from aiohttp import web
 
 from console.control.oidc.entering import OidcDoor
+from console.control.passkeys.own import PasskeyDoor
 from console.control.sign_in import Door
 from console.control.users import Random
 from console.web.guard import TokenCookie
@@ -47,6 +48,8 @@ class Visit:
     pool: asyncpg.Pool
     oidc: OidcDoor | None = None
     oidc_cookie: TokenCookie | None = None
+    passkeys: PasskeyDoor | None = None
+    passkey_cookie: TokenCookie | None = None
 
     @property
     def signed_in(self) -> SignedIn:

@@ -30,6 +30,23 @@ where u.user_id = $3 and u.state = 'active'
 for no key update of u
 returning session_id;
 
+-- name: begin_by_passkey
+-- The same of somebody who has a passkey still, and no role that this one gave.
+with forgotten as (
+    delete from sessions where ctid = any(array(
+        select ctid from sessions where ends_at < now() limit 100 for update skip locked
+    ))
+)
+insert into sessions (session_hash, session_id, user_id, ends_at, network, agent)
+select $1, $2, u.user_id, now() + $4::interval, $5, $6
+from users u
+where u.user_id = $3 and u.state = 'active'
+  and exists (select from passkeys p where p.user_id = u.user_id and p.passkey_id = $7)
+  and exists (select from user_roles r where r.user_id = u.user_id and r.accepted_at is not null)
+  and not exists (select from user_roles r where r.user_id = u.user_id and r.accepted_at is not null and r.granted_by = $8)
+for no key update of u
+returning session_id;
+
 -- name: note_sign_in
 -- When somebody signed in last.
 update users set last_signed_in_at = now() where user_id = $1;

@@ -46,7 +46,7 @@ from tests.integration.test_web_suppressions import have as suppressed
 from tests.integration.test_web_template_edit import store as store_template
 
 Scheme = Literal["light", "dark"]
-_ELSEWHERE = re.compile(r"https?://(?!127\.0\.0\.1)")
+_ELSEWHERE = re.compile(r"https?://(?!(?:127\.0\.0\.1|localhost):)")
 _PATIENCE_MS = 120_000
 _PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 LONG = "a-name-that-is-long-and-has-nowhere-to-be-broken-" + "x" * 70

@@ -32,7 +32,7 @@ pytestmark = [
 WIDTHS, SCHEMES = (375, 1440), ("light", "dark")
 OPEN = ("/sign-in", "/welcome/nothing")
 PAGES = (
-    "/", "/sessions", "/password",
+    "/", "/sessions", "/passkeys", "/password",
     "/p/shop/distributions", "/p/shop/distributions?q=nothing", "/p/shop/distributions?status=LIV",
     "/p/shop/distributions/thanks", "/p/shop/distributions/thanks?since=x", "/p/shop/distributions/draft",
     f"/p/shop/distributions/{LONG}", "/p/shop/distributions/nothing",

@@ -16,6 +16,7 @@ import pytest
 
 from console.control import audit as use_cases
 from console.control import user_links, users
+from console.control.passkeys import own
 from console.control.users import NewUser
 from schemas.audit import AUDIT_ACTIONS, AuditAction, AuditEntry
 from schemas.campaign import Campaign, CodeConfig
@@ -29,7 +30,7 @@ from schemas.send import Audience, When
 from schemas.suppression import NewSuppression
 from schemas.template import NamedTemplate
 from schemas.user import make_token, make_user_id
-from store import identities
+from store import identities, passkeys
 from store.accounts import AccountKey, Accounts
 from store.api_keys import ApiKeys
 from store.audit import AuditFilter, AuditLog
@@ -45,6 +46,7 @@ from store.holds import Holds
 from store.identities import Identity
 from store.imports import NewImport, StagedImports
 from store.managed import Following, Locked, Managed, Marking
+from store.passkeys import NewCredential, Passkeys
 from store.postgres import connect
 from store.projects import Projects
 from store.rebuilds import Rebuilds
@@ -54,7 +56,7 @@ from store.sending.deliveries import Deliveries, DeliveryFilter
 from store.sending.ledger import Ledger
 from store.sending.suppressions import Suppressions
 from store.sends import Sends
-from store.sessions import Comer, Sessions
+from store.sessions import Comer, Sessions, Signed
 from store.sql import FOLDER, queries
 from store.templates import NamedTemplates
 from store.users import Users
@@ -284,6 +286,24 @@ async def signed_in_by_provider(pool: asyncpg.Pool) -> None:
     assert await sessions_of(pool).begin_by_identity("planted-token", "ses_1", USER_ID, comer, **names)
 
 
+async def passkey(pool: asyncpg.Pool) -> None:
+    async with Users(pool).change() as change:
+        assert await passkeys.add(
+            change, "pky_1", USER_ID, "planted-name", NewCredential(b"c", b"planted-key", 1, False)
+        )
+        users.note(change, "shop", f"user:{USER_ID}", "user.passkey_added", USER_ID)
+
+
+async def passkey_removed(pool: asyncpg.Pool) -> None:
+    await own.remove(Users(pool), Passkeys(pool), "shop", USER_ID, "pky_1", actor="ann")
+
+
+async def signed_in_by_passkey(pool: asyncpg.Pool) -> None:
+    comer, signed = Comer("203.0.113.7", "planted"), Signed("pky_1", b"c", 2)
+    begin = sessions_of(pool).begin_by_passkey
+    assert await begin("planted-token", "ses_1", USER_ID, comer, signed, without_roles_of="oidc")
+
+
 async def joined(pool: asyncpg.Pool) -> None:
     """By the link, as whoever comes is not known before; the rows bear the user's own id."""
     await user_links.choose_password(Users(pool), make_token(random_of(2)(32)), "planted-hash")
@@ -461,6 +481,15 @@ CASES = {
     "user-signed-in-by-provider": Case(
         "user.signed_in", ("sessions.begin_by_identity",), signed_in_by_provider, (user, linked), by=None
     ),
+    "passkey-added": Case("user.passkey_added", ("passkeys.add_passkey",), passkey, (user,), by=None),
+    "passkey-removed": Case("user.passkey_removed", ("passkeys.remove_passkey",), passkey_removed, (user, passkey)),
+    "user-signed-in-by-passkey": Case(
+        "user.signed_in",
+        ("sessions.begin_by_passkey", "passkeys.note_passkey_use"),
+        signed_in_by_passkey,
+        (user, passkey),
+        by=None,
+    ),
     "session-ended": Case(
         "user.sessions_ended",
         ("sessions.end_session",),
@@ -527,6 +556,10 @@ ALONE_BY_MACHINES = {
     "sessions.note_use": "when a session was used",
     "identities.begin_attempt": "attempts that proved nothing",
     "identities.take_attempt": "attempts that proved nothing",
+    **{
+        f"passkeys.{name}": "attempts that proved nothing"
+        for name in ("begin_sign_in", "begin_adding", "take_sign_in", "take_adding")
+    },
     "users.hash_again": "the same password, by what is usual now",
     "codes.count_expirations": "codes that publishers claimed",
     "codes.count_claimed": "codes that publishers claimed",

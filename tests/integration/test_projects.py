@@ -126,6 +126,8 @@ OF_THE_DEPLOYMENT = {
     "sign_in_networks": "people of the deployment",
     "user_identities": "people of the deployment, as a provider names them",
     "oidc_attempts": "the digest of random bits",
+    "passkeys": "people of the deployment, as their devices name them",
+    "passkey_challenges": "the digest of random bits",
     "user_links": "the digest of random bits",
     "segment_outbox": "an order of records",
     "segment_positions": "offsets of the topic that all projects share",

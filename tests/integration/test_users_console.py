@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,10 @@ import pytest
 from typer.testing import CliRunner
 
 from console.cli.main import app
+from store import passkeys
+from store.passkeys import NewCredential
+from store.postgres import connect
+from store.users import Users
 
 Run = Callable[..., Any]
 PASSWORD = "planted-brown-bear"
@@ -65,3 +70,32 @@ def test_a_password_that_is_refused_is_told_without_itself(tidings: Run) -> None
         said = refused.output + str(refused.exception)
         assert (refused.exit_code, why in said, password in said) == (1, True, False)
     assert listed(tidings) == []
+
+
+async def _have_passkey(dsn: str, email: str) -> None:
+    pool = await connect(dsn, size=1)
+    try:
+        found = await Users(pool).find(email)
+        assert found is not None
+        async with Users(pool).change() as change:
+            made = NewCredential(email.encode(), b"key", 0, False)
+            assert await passkeys.add(change, f"pky_{email[:3]}", found.user_id, "My [bold]phone", made)
+    finally:
+        await pool.close()
+
+
+def test_passkeys_are_shown_and_removed(tidings: Run, dsn: str) -> None:
+    for email in ("ann@shop.example", "kim@shop.example"):
+        assert tidings(f"users add {email} --role admin --password-stdin", input=PASSWORD).exit_code == 0
+        asyncio.run(_have_passkey(dsn, email))
+    (shown,) = map(json.loads, tidings("users passkeys ann@shop.example --json").stdout.splitlines())
+    assert (shown["passkey"], shown["name"], shown["used"]) == ("pky_ann", "My [bold]phone", None)
+    other = tidings("users remove-passkey ann@shop.example pky_kim")
+    assert (other.exit_code, "pky_kim" in str(other.exception)) == (1, True), "it is another's"
+    assert tidings("users remove-passkey ann@shop.example pky_ann").stdout == "pky_ann is removed\n"
+    assert tidings("users passkeys ann@shop.example --json").stdout == ""
+    assert tidings("users passkeys kim@shop.example --json").stdout.count("pky_kim") == 1
+    said = tidings("audit list --action user.passkey_removed --json")
+    assert said.exit_code == 0 and said.stdout.count("pky_ann") == 1, said.output
+    for command in ("passkeys jo@shop.example", "remove-passkey jo@shop.example x"):
+        assert tidings(f"users {command}").exit_code == 1

@@ -56,6 +56,8 @@ class Link:
     created_by: str
     email: str | None = field(repr=False)
     has_password: bool
+    is_somebody: bool = False
+    """True where its user has proved to be one before: who is only invited has not."""
 
 
 class Users:
@@ -141,6 +143,14 @@ class UserChange:
         """The projects that a user is in, without those that they are only invited to."""
         rows = await self.connection.fetch(self._sql["roles_of_user"], user_id)
         return [row["project_id"] for row in rows]
+
+    async def is_somebody(self, user_id: str) -> bool:
+        """True of a user who has proved to be one before: who is only invited has not."""
+        return bool(await self.connection.fetchval(self._sql["is_somebody"], user_id))
+
+    async def invitations(self, user_id: str) -> Sequence[str]:
+        """The projects that a user is invited to by a link that is not over."""
+        return [row["project_id"] for row in await self.connection.fetch(self._sql["invitations"], user_id)]
 
     async def granted_roles(self, user_id: str) -> dict[str, tuple[AccessRole, str]]:
         """The role of a user in each project that they are in, and who gave it."""

@@ -16,8 +16,11 @@ from store.users import Link, User, UserChange, Users
 WELCOME_PATH = "/welcome/"
 """Below the pages' own address; the token follows."""
 
-Needs = Literal["everything", "new_password", "own_password"]
-"""What somebody who comes by a link has to say: who they are as well, a password to set, or the one that they have."""
+Needs = Literal["everything", "new_password", "own_password", "provider"]
+"""What somebody who comes by a link has to say: who they are as well, a password to set, or the one that they have.
+
+Who has no password and is somebody already signs in by the provider: else whoever knows the link would become them.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,8 @@ async def look(users: Users, token: str) -> Welcome:
                 raise _over()
             return Welcome("everything", None)
         case "invitation":
-            return Welcome("own_password" if link.has_password else "new_password", link.email)
+            proves: Needs = "provider" if link.is_somebody else "new_password"
+            return Welcome("own_password" if link.has_password else proves, link.email)
         case "reset":
             return Welcome("new_password", link.email, is_reset=True)
         case other:
@@ -92,7 +96,7 @@ async def choose_password(users: Users, token: str, password_hash: str) -> str:
             case "first_admin":
                 raise _over()
             case "invitation":
-                if user.password_hash is not None:  # set meanwhile, by way of another project
+                if link.is_somebody:  # meanwhile, by way of another project or of the provider
                     raise _over()
                 await _join(change, link, user)
             case "reset":
@@ -114,6 +118,14 @@ async def accept(users: Users, token: str, proved: User) -> None:
         if link.purpose != "invitation" or not is_same:
             raise _over()
         await _join(change, link, user)
+
+
+async def accept_all(change: UserChange, user_id: str, **said: object) -> None:
+    """Let somebody in wherever they are invited, who has proved to be that user; these links are over then."""
+    for project_id in await change.invitations(user_id):
+        role = await change.accept(project_id, user_id)
+        await change.end_links(user_id, project_id, "invitation")
+        note(change, project_id, actor_of(user_id), "user.joined", user_id, role=role, **said)
 
 
 async def _take(change: UserChange, token: str) -> Link:

@@ -60,7 +60,7 @@ def sign_in_page(
 
 async def welcome(visit: Visit) -> web.Response:
     """The form of a link, which is not used by looking at it. Raises NotFound."""
-    return respond(_page(await user_links.look(visit.door.users, _token(visit))))
+    return respond(_page(await user_links.look(visit.door.users, _token(visit)), provider=visit.provider))
 
 
 async def come(visit: Visit) -> web.Response:
@@ -68,6 +68,8 @@ async def come(visit: Visit) -> web.Response:
     found = await user_links.look(visit.door.users, _token(visit))
     form = await visit.form()
     password = form.get("password", "")
+    if found.needs == "provider":
+        return respond(_page(found, provider=visit.provider), 403)
     if found.needs == "own_password":
         return await _accept(visit, found, password)
     new = NewUser("", form.get("email", ""), form.get("name", ""), "admin")
@@ -100,7 +102,9 @@ async def _accept(visit: Visit, found: Welcome, password: str) -> web.Response:
     return await visit.enter(await sign_in.begin(visit.door, proved, visit.comer, visit.random))
 
 
-def _page(found: Welcome, email: str = "", name: str = "", problems: Iterable[FieldProblem] = ()) -> WelcomePage:
+def _page(
+    found: Welcome, email: str = "", name: str = "", problems: Iterable[FieldProblem] = (), provider: str = ""
+) -> WelcomePage:
     match found.needs:
         case "everything":
             title, text, button = "Set up the first admin", "Nobody is here yet. You will be the admin.", "Begin"
@@ -108,12 +112,15 @@ def _page(found: Welcome, email: str = "", name: str = "", problems: Iterable[Fi
             title, text, button = "Set a new password", "You are signed out everywhere else.", "Set the password"
         case "new_password":
             title, text, button = "Welcome", "Choose a password to accept the invitation.", "Accept"
+        case "provider":
+            title, button = "Accept the invitation", ""
+            text = "You are here already, and have no password: sign in as you ever do, and the invitation is accepted."
         case _:
             title, button = "Accept the invitation", "Accept"
             text = "You have a password here already. Type it to accept the invitation."
     return WelcomePage(
         title=title, needs=found.needs, text=text, button=button, email=found.email or email, name=name,
-        problems=list(problems),
+        problems=list(problems), provider="" if found.needs == "everything" or found.is_reset else provider,
     )  # fmt: skip
 
 

@@ -83,7 +83,7 @@ class SignInPage(Page):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WelcomePage(Page):
-    """Whoever comes by a link: asks for what `needs` says."""
+    """Whoever comes by a link: asks for what `needs` says; with `provider` one may come by that instead."""
 
     template: ClassVar[str] = "welcome.html"
     needs: str
@@ -91,6 +91,7 @@ class WelcomePage(Page):
     button: str
     email: str = ""
     name: str = ""
+    provider: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

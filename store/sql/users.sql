@@ -99,12 +99,29 @@ delete from user_links where user_id = $1 and project_id = $2 and purpose = $3;
 -- Ends every link of one purpose of a user.
 delete from user_links where user_id = $1 and purpose = $2;
 
+-- name: somebody
+-- True of a user who has proved to be one before: who is only invited has no password, no identity and no project.
+u.password_hash is not null
+or exists (select from user_identities i where i.user_id = u.user_id)
+or exists (select from user_roles r where r.user_id = u.user_id and r.accepted_at is not null)
+
 -- name: find_link
 -- A link that is not over, and whose it is.
 select l.project_id, l.user_id, l.purpose, l.is_operators, l.created_by, u.email,
-       coalesce(u.password_hash is not null, false) as has_password
+       coalesce(u.password_hash is not null, false) as has_password,
+       coalesce(:somebody, false) as is_somebody
 from user_links l left join users u on u.user_id = l.user_id
 where l.token_hash = $1 and l.expires_at > now();
+
+-- name: is_somebody
+-- The same of one user.
+select :somebody from users u where u.user_id = $1;
+
+-- name: invitations
+-- The projects that a user is invited to by a link that is not over.
+select l.project_id from user_links l join user_roles r on r.project_id = l.project_id and r.user_id = l.user_id
+where l.user_id = $1 and l.purpose = 'invitation' and l.expires_at > now() and r.accepted_at is null
+order by l.project_id;
 
 -- name: take_link
 -- Uses a link up.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Callable
@@ -13,6 +14,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import aiohttp
 import pytest
 import structlog
+from joserfc import jwt
 
 from agents.clock import utc_now
 from agents.wiring import Wiring
@@ -289,10 +291,110 @@ async def test_an_address_makes_nobody_another_user(sso: Sso) -> None:
     assert await sso.site.pool.fetch("select user_id from users") == [(jo,)]
 
 
-async def test_who_is_invited_is_not_taken_over_by_whoever_has_the_address(sso: Sso) -> None:
-    new = NewUser("shop", KIM, "Kim", "admin")
-    await users.invite(sso.site.users, new, os.urandom, actor="ann")
-    assert (await sso.enter(sso.browser())).status == 403
+async def invite(sso: Sso, email: str = KIM, role: str = "editor", project: str = "shop") -> users.Invited:
+    return await users.invite(sso.site.users, NewUser(project, email, "Kim", role), os.urandom, actor="ann")
+
+
+async def test_who_is_invited_comes_by_the_address_that_the_provider_has_proved(sso: Sso) -> None:
+    await sso.site.add()
+    made, other = await invite(sso), await invite(sso, role="viewer", project="zoo")
+    assert made.user_id == other.user_id
+    page = await sso.browser().ask("GET", f"/welcome/{made.token}")
+    assert "Sign in with Our Login" in page.text
+    browser = sso.browser()
+    assert (await sso.enter(browser, email=KIM.upper(), groups=[])).status == 303
+    assert KIM in (await browser.ask("GET", "/")).text
+    assert await sso.roles() == {(JO, "shop"): "admin", (KIM, "shop"): "editor", (KIM, "zoo"): "viewer"}
+    assert await sso.site.pool.fetchval("select user_id from user_identities") == made.user_id
+    for one in (made, other):
+        assert (await sso.browser().ask("GET", f"/welcome/{one.token}")).status == 404, "the invitation is spent"
+    rows = await sso.site.pool.fetch("select * from audit_log where action = 'user.joined' order by project_id")
+    assert [(row["project_id"], row["actor"], row["thing"]) for row in rows] == [
+        (project, f"user:{made.user_id}", made.user_id) for project in ("shop", "zoo")
+    ]
+    assert all(sso.provider.issuer in row["change"] and KIM not in row["change"] for row in rows)
+    assert (await sso.enter(sso.browser(), email="moved@shop.example", groups=[])).status == 303
+    again = await sso.enter(sso.browser(), sub="kim-2", groups=["staff"])
+    assert again.status == 403, "another one of that address is nobody"
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"email_verified": False}, {"email_verified": None}, {"email_verified": "true"}, {"email_verified": 1},
+        {"email": "other@shop.example"}, {"email": None}, {"email": ["kim@shop.example"]},
+        {"email": "\u212aim@shop.example"}, {"email": "\uff4bim@shop.example"}, {"email": "k\u0131m@shop.example"},
+    ],
+    ids=["false", "absent", "text", "number", "other", "none", "list", "kelvin", "wide", "dotless"],
+)  # fmt: skip
+async def test_an_invitation_waits_for_its_own_address_proved(sso: Sso, claims: dict[str, Any]) -> None:
+    made = await invite(sso)
+    assert (await sso.enter(sso.browser(), groups=[], **claims)).status == 403
+    assert await sso.site.pool.fetchval("select count(*) from user_identities") == 0
+    assert (await sso.browser().ask("GET", f"/welcome/{made.token}")).status == 200
+
+
+async def test_an_invitation_is_not_accepted_by_an_address_that_settings_trust(settings: Settings, dsn: str) -> None:
+    async with serving(settings, dsn, trusts_email=True) as sso:
+        await invite(sso)
+        assert (await sso.enter(sso.browser(), email_verified=None)).status == 403
+
+
+async def test_an_invitation_that_is_over_or_taken_back_lets_nobody_in(sso: Sso) -> None:
+    await sso.site.add()
+    await invite(sso)
+    await sso.site.pool.execute("update user_links set expires_at = now() - interval '1 s'")
+    assert (await sso.enter(sso.browser(), groups=[])).status == 403
+    await invite(sso)
+    await users.remove(sso.site.users, "shop", KIM, actor="ann")
+    assert (await sso.enter(sso.browser(), groups=[])).status == 403
+    assert await sso.roles() == {(JO, "shop"): "admin"}
+
+
+async def test_a_role_by_invitation_stays_beside_those_of_groups(sso: Sso) -> None:
+    await invite(sso, role="viewer")
+    assert (await sso.enter(sso.browser(), groups=["owners", "staff"])).status == 303
+    assert await sso.roles() == {(KIM, "shop"): "viewer", (KIM, "outlet"): "viewer"}
+    assert (await sso.enter(sso.browser(), groups=[])).status == 303
+    assert await sso.roles() == {(KIM, "shop"): "viewer"}
+
+
+async def test_who_has_a_password_is_nobody_s_by_an_invitation(sso: Sso) -> None:
+    await sso.site.add()
+    await invite(sso, JO, project="zoo")
+    assert (await sso.enter(sso.browser(), sub="evil", email=JO)).status == 403
+    assert await sso.roles() == {(JO, "shop"): "admin", (JO, "zoo"): "editor"}
+    accepted = "select count(*) from user_roles where project_id = 'zoo' and accepted_at is not null"
+    assert await sso.site.pool.fetchval(accepted) == 0
+
+
+async def test_whoever_knows_the_link_does_not_become_who_signs_in_by_the_provider(sso: Sso) -> None:
+    await sso.enter(sso.browser(), groups=["owners"])
+    made, thief = await invite(sso, project="zoo"), sso.browser()
+    page = await thief.ask("GET", f"/welcome/{made.token}")
+    assert "sign in as you ever do" in page.text and "<input" not in page.text
+    for form in ({"password": "planted-grey-heron"}, {}):
+        assert (await thief.ask("POST", f"/welcome/{made.token}", form)).status == 403
+    assert await sso.site.pool.fetchval("select password_hash from users") is None
+    assert (await sso.enter(sso.browser(), groups=["owners"])).status == 303
+    assert await sso.roles() == {(KIM, "shop"): "admin", (KIM, "zoo"): "editor"}
+    assert (await thief.ask("GET", f"/welcome/{made.token}")).status == 404
+
+
+async def test_of_those_who_come_at_once_by_one_address_one_is_the_invited(sso: Sso) -> None:
+    await invite(sso)
+    key = sso.provider.keys[-1]
+
+    def as_somebody_new(claims: dict[str, Any]) -> str:
+        head = {"alg": "RS256", "kid": key.kid}
+        return jwt.encode(head, {**claims, "sub": claims["nonce"]}, key, algorithms=["RS256"])
+
+    sso.provider.claims, sso.provider.sign = {**OF_KIM, "groups": []}, as_somebody_new
+    browsers = [sso.browser() for _ in range(4)]
+    backs = [await sso.at_provider(await sso.begin(one)) for one in browsers]
+    pages = await asyncio.gather(*(one.ask("GET", back) for one, back in zip(browsers, backs, strict=True)))
+    assert sorted(page.status for page in pages) == [303, 403, 403, 403]
+    assert await sso.site.pool.fetchval("select count(*) from user_identities") == 1
 
 
 async def test_one_links_what_the_provider_names_to_oneself_and_unlinks_it(sso: Sso) -> None:

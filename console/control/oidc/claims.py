@@ -49,6 +49,21 @@ def address_of(claims: Mapping[str, Any], settings: Oidc) -> str:
         raise OidcRefused("no_address", "what the provider names is no address") from error
 
 
+def proved_address(claims: Mapping[str, Any]) -> str:
+    """The address that the provider itself says it has proved, letter by letter and whatever the settings trust; empty
+    for none.
+    """
+    written = claims.get("email")
+    return written if isinstance(written, str) and claims.get("email_verified") is True else ""
+
+
+def is_same_address(one: str, other: str) -> bool:
+    """True of addresses that differ by the case of ASCII letters alone: of others, such as a Kelvin sign and a k, two
+    mailboxes may be there.
+    """
+    return one.encode(errors="replace").lower() == other.encode(errors="replace").lower()
+
+
 def name_of(claims: Mapping[str, Any], address: str) -> str:
     """The name that others see."""
     for claim in ("name", "preferred_username"):

@@ -1,7 +1,8 @@
 """Signing in by a provider: begun here, ended by what the provider answers; and being linked to what it names.
 
 Who somebody is, is told by the issuer and the subject alone. An address never makes anybody another user: who has one
-here already signs in as ever, and links what the provider names to themselves.
+here already signs in as ever, and links what the provider names to themselves. Who is only invited is nobody yet: the
+address that they were invited by, proved by the provider, makes them that user.
 """
 
 from __future__ import annotations
@@ -12,11 +13,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from console.control.oidc.claims import address_of, groups_of, name_of, roles_of
+from console.control.oidc.claims import (
+    address_of,
+    groups_of,
+    is_same_address,
+    name_of,
+    proved_address,
+    roles_of,
+)
 from console.control.oidc.provider import Provider
 from console.control.oidc.tokens import OidcRefused, Waiting
 from console.control.sign_in import Door
-from console.control.user_links import actor_of
+from console.control.user_links import accept_all, actor_of
 from console.control.users import Random, note
 from schemas.access import AccessRole
 from schemas.audit import AuditAction
@@ -93,7 +101,9 @@ async def end(
         user = await identities.find(change, one)
         if user is not None and user.state != "active":
             raise OidcRefused("closed", f"{user.user_id} is disabled")
-        user_id = user.user_id if user else await _come(oidc, change, one, claims, roles, random)
+        invited = user.user_id if user else await _invited(change, one, claims)
+        user_id = invited or await _come(oidc, change, one, claims, roles, random)
+        await accept_all(change, user_id, issuer=one.issuer)
         is_in_some = await _put_roles(change, user_id, roles)
     if not is_in_some:
         raise OidcRefused("no_group", f"{user_id} is in no group that has a role, and has none by hand")
@@ -116,6 +126,20 @@ async def unlink(oidc: OidcDoor, who: SignedIn) -> None:
             raise TidingsError("it is the only way in that you have: ask an admin for a link to set a password first")
         if await identities.unlink(change, user_id, issuer):
             await _say(change, user_id, "user.unlinked", issuer)
+
+
+async def _invited(change: UserChange, one: Identity, claims: Mapping[str, object]) -> str | None:
+    """The id of a user who is invited and was never here, by the address that the provider has proved; linked to it.
+
+    Who has proved to be a user before is nobody else by an address.
+    """
+    address = proved_address(claims)
+    user = await change.find(address) if address else None
+    if user is None or not is_same_address(user.email, address) or await change.is_somebody(user.user_id):
+        return None
+    if not await change.invitations(user.user_id) or not await identities.link(change, one, user.user_id):
+        return None
+    return user.user_id
 
 
 async def _come(

@@ -50,6 +50,8 @@ EXAMPLES: tuple[Page, ...] = (
     WelcomePage(title="Welcome", needs="everything", text=EVIL, button="Begin", email=EVIL, name=EVIL, problems=WRONG),
     WelcomePage(title="Welcome", needs="new_password", text=EVIL, button="Accept", email=EVIL),
     WelcomePage(title="Welcome", needs="own_password", text=EVIL, button="Accept", email=EVIL, problems=WRONG),
+    WelcomePage(title="Welcome", needs="provider", text=EVIL, button="", email=EVIL, provider=EVIL),
+    WelcomePage(title="Welcome", needs="new_password", text=EVIL, button="Accept", email=EVIL, provider=EVIL),
     PasswordPage(who=EVIL, email=EVIL, problems=[FieldProblem("current", EVIL), *WRONG]),
     SessionsPage(who=EVIL, sessions=[session(True), session(False)]),
     SessionsPage(who=EVIL, sessions=[session(True)]),

@@ -48,7 +48,7 @@ async def says(tab: Any, selector: str, text: str) -> None:
 
 
 async def test_numbers_come_by_themselves_and_nothing_that_somebody_does_is_lost(site: Site) -> None:
-    async with browser() as opened, window(opened, site, 1440) as mine:
+    async with browser() as opened, window(opened, site.base, 1440) as mine:
         await enter(mine, "operator")
         tab = await mine.show(LIST)
         await says(tab, "#live .state", "live")
@@ -66,7 +66,7 @@ async def test_numbers_come_by_themselves_and_nothing_that_somebody_does_is_lost
 
 
 async def test_what_is_opened_stays_open_and_a_link_keeps_its_focus(site: Site) -> None:
-    async with browser() as opened, window(opened, site, 1440) as mine:
+    async with browser() as opened, window(opened, site.base, 1440) as mine:
         await enter(mine, "operator")
         await send(site, 0, 1)
         tab = await mine.show(f"{LIST}/thanks")
@@ -79,7 +79,7 @@ async def test_what_is_opened_stays_open_and_a_link_keeps_its_focus(site: Site) 
 
 
 async def test_it_is_silent_while_paused_or_hidden_and_comes_back(site: Site) -> None:
-    async with browser() as opened, window(opened, site, 1440) as mine:
+    async with browser() as opened, window(opened, site.base, 1440) as mine:
         await enter(mine, "operator")
         tab = await mine.show(LIST)
         asked: list[str] = []
@@ -106,7 +106,7 @@ async def test_it_is_silent_while_paused_or_hidden_and_comes_back(site: Site) ->
 
 
 async def test_without_scripts_a_page_is_as_it_was(site: Site) -> None:
-    async with browser() as opened, window(opened, site, 375, scripts=False) as mine:
+    async with browser() as opened, window(opened, site.base, 375, scripts=False) as mine:
         await enter(mine, "operator")
         tab = await mine.show(LIST)
         assert not await tab.is_visible("#live")

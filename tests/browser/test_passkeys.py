@@ -64,7 +64,7 @@ async def add(tab: Any, name: str = "My phone") -> None:
 
 @pytest.mark.slow
 async def test_a_passkey_is_added_signs_in_and_is_removed(site: Site) -> None:
-    async with browser() as opened, window(opened, site, 375) as mine:
+    async with browser() as opened, window(opened, site.base, 375) as mine:
         tab = await sign_in(mine)
         async with with_device(mine, tab) as (device, name):
             await add(tab)
@@ -100,7 +100,7 @@ async def test_a_passkey_is_added_signs_in_and_is_removed(site: Site) -> None:
 
 @pytest.mark.slow
 async def test_what_is_wrong_is_said_at_the_form_and_nothing_is_made(site: Site) -> None:
-    async with browser() as opened, window(opened, site, 1440) as mine:
+    async with browser() as opened, window(opened, site.base, 1440) as mine:
         tab = await sign_in(mine)
         async with with_device(mine, tab) as (device, name):
             await tab.goto("/passkeys")
@@ -125,7 +125,7 @@ async def test_what_is_wrong_is_said_at_the_form_and_nothing_is_made(site: Site)
 
 @pytest.mark.slow
 async def test_without_scripts_there_are_passwords(site: Site) -> None:
-    async with browser() as opened, window(opened, site, 375, scripts=False) as mine:
+    async with browser() as opened, window(opened, site.base, 375, scripts=False) as mine:
         tab = await sign_in(mine)
         await tab.goto("/passkeys")
         assert "with scripts switched on" in await tab.inner_text("main")

@@ -114,9 +114,9 @@ def measure(
         asyncio.run(_empty(wiring))
         rewind()
         for name, done in runs.items():
-            before = _seconds(postgres)
+            before = cpu_seconds(postgres)
             found = _run(name, file, core)
-            found["postgres_us"] = (_seconds(postgres) - before) / ROWS * 1e6
+            found["postgres_us"] = (cpu_seconds(postgres) - before) / ROWS * 1e6
             done.append(found)
             say(f"  round {number + 1}  {name:<9} " + ", ".join(f"{one} {found[one]:,.1f}" for one in _FIGURES))
         asyncio.run(_check(wiring))
@@ -133,7 +133,7 @@ def measure(
 _FIGURES = ("rate", "cpu_us", "postgres_us", "rss_half_mb", "rss_mb")
 
 
-def _seconds(server: psutil.Process) -> float:
+def cpu_seconds(server: psutil.Process) -> float:
     """The CPU of a server and of all processes that it has had."""
     own = server.cpu_times()
     there = [one.cpu_times() for one in server.children(recursive=True)]

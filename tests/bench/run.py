@@ -503,15 +503,19 @@ def measure_isolation(settings: Settings, _servers: Servers) -> Report:
     return asyncio.run(isolation.measure(_placed(settings, "isolation"), folder, ROUNDS, say))
 
 
-def measure_segments(settings: Settings, _servers: Servers) -> Report:
+def measure_segments(settings: Settings, servers: Servers) -> Report:
     """100 live segments: the index against trying each, and a whole segmenter."""
     found, folder = segments.measure_core(), FOLDER / "segmenting"
     folder.mkdir()
-    through = asyncio.run(segments.measure_process(_placed(settings, "segments"), folder))
+    process = servers.postgres.process.running()
+    assert process is not None
+    postgres = psutil.Process(process.pid)
+    through = asyncio.run(segments.measure_process(_placed(settings, "segments"), folder, postgres))
     ratio = found["ours"] / found["brute"]
     say(f"  customers/s: index {found['ours']:,.0f}, every segment {found['brute']:,.0f}: ratio {ratio:.1f}")
-    say(f"  customers/s through Kafka and Postgres: {through:,.0f}")
-    return {"per_second": {**found, "process": through}, "ratio": round(ratio, 2)}
+    for what, figures in through.items():
+        say(f"  {what} customers through Kafka and Postgres: " + ", ".join(f"{n} {v:,.0f}" for n, v in figures.items()))
+    return {"per_second": found, "process": through, "ratio": round(ratio, 2)}
 
 
 def measure_holds(settings: Settings, _servers: Servers) -> Report:

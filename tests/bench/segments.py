@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import psutil
 
 from agents.broker.producer import write_all
 from agents.broker.records import Output
@@ -21,12 +22,14 @@ from streams.conditions.compile import PLAIN
 from streams.conditions.fields import CUSTOMER_FIELDS
 from streams.conditions.parse import parse_condition
 from streams.segments import SegmentIndex
+from tests.bench.recorder import cpu_seconds
 from tests.bench.rules import COUNTRIES, TIERS
-from tests.e2e.harness import product
+from tests.e2e.harness import Product, product
 
 SEGMENTS = 100
 CORE_CUSTOMERS = 20_000
-CUSTOMERS = 10_000
+WARM_UP = 3_000
+CUSTOMERS = 20_000
 
 
 def definitions() -> list[SegmentDefinition]:
@@ -78,17 +81,37 @@ def measure_core() -> dict[str, float]:
     return {"ours": CORE_CUSTOMERS / (middle - began), "brute": CORE_CUSTOMERS / (ended - middle)}
 
 
-async def measure_process(settings: Settings, folder: Path) -> float:
-    """Customers a second through one segmenter, each profile's entries told and kept."""
+async def measure_process(settings: Settings, folder: Path, postgres: psutil.Process) -> dict[str, dict[str, float]]:
+    """Customers through one segmenter, each profile's entries told and kept: new ones, then the same ones changed.
+
+    `per_second` is as much the machine's as ours; `own_us` and `postgres_us` are the CPU of a customer.
+    """
     async with product(settings, folder, roles=("segmenter",)) as running:
         async with database(running.wiring) as pool:
             segments, now = Segments(pool), datetime.now(UTC)
             await segments.save([(one, "") for one in definitions()], applied_by="bench", now=now)
             while not all(one.is_computed for one in await segments.current("shop")):
                 await asyncio.sleep(0.05)
-        rng, topic, codec = random.Random(2), running.wiring.topic("customers"), running.wiring.codec("customers")
-        rows = [customer(number, rng) for number in range(CUSTOMERS)]
-        began = time.perf_counter()
-        await write_all(running.producer, [Output(topic, row["id"].encode(), codec.encode(row)) for row in rows])
-        await running.until(running.all_processed, "all profiles are in")
-        return CUSTOMERS / (time.perf_counter() - began)
+        rng, found = random.Random(2), {}
+        await _bring_in(running, rng, range(-WARM_UP, 0), postgres)  # the group comes together, and servers warm up
+        for what in ("new", "changed"):
+            found[what] = await _bring_in(running, rng, range(CUSTOMERS), postgres)
+        return found
+
+
+async def _bring_in(
+    running: Product, rng: random.Random, numbers: range, postgres: psutil.Process
+) -> dict[str, float]:
+    topic, codec = running.wiring.topic("customers"), running.wiring.codec("customers")
+    rows = [customer(number, rng) for number in numbers]
+    outputs = [Output(topic, row["id"].encode(), codec.encode(row)) for row in rows]
+    segmenter = psutil.Process(running.workers.workers[0].pid)
+    began, own, theirs = time.perf_counter(), cpu_seconds(segmenter), cpu_seconds(postgres)
+    await write_all(running.producer, outputs)
+    await running.until(running.all_processed, "all profiles are in", patience=300)
+    each = 1e6 / len(rows)
+    return {
+        "per_second": len(rows) / (time.perf_counter() - began),
+        "own_us": (cpu_seconds(segmenter) - own) * each,
+        "postgres_us": (cpu_seconds(postgres) - theirs) * each,
+    }

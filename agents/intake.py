@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import structlog
 
@@ -19,6 +19,9 @@ from agents.telemetry.metrics import Metrics
 from agents.transport.batch import Batch
 from agents.waiting import retry_until_available
 from schemas.errors import NOT_OF_THE_RECORD, BadRecord, TryLater
+
+if TYPE_CHECKING:
+    from faust.types import TP
 
 log = structlog.get_logger()
 
@@ -57,7 +60,8 @@ class Intake(Generic[T]):
     calls `counted` that was; where it raises BadRecord it has changed nothing, and the record to blame is looked for.
     After each `slice_size` records that are read, where it is given, others have a turn: their answers may be there.
     Where it `reads_ahead`, the next chunk is read while one is worked on, never more: of the same partition or another
-    one, of this batch or the next. Work is done in the order of reading, and nothing after work that failed.
+    one, of this batch or the next. Work is done in the order of reading, and nothing after work that failed. Where
+    partitions go `abreast`, that is so of each partition: chunks of so many different ones are worked on at once.
     """
 
     def __init__(
@@ -72,11 +76,13 @@ class Intake(Generic[T]):
         counted: str,
         slice_size: int | None = None,
         reads_ahead: bool = False,
+        abreast: int = 1,
     ) -> None:
         self._read, self._work = read, work
         self._dead_letters, self._log, self._clock = dead_letters, BatchLog(metrics), clock
         self._size, self._counted, self._slice, self._reads_ahead = size, counted, slice_size, reads_ahead
-        self._turn = asyncio.Lock()
+        self._abreast, self._places = abreast, asyncio.Semaphore(abreast)
+        self._turns: defaultdict[TP | None, asyncio.Lock] = defaultdict(asyncio.Lock)
         """Of the work: what was read aside does not meddle with what goes on meanwhile."""
         self._failure: BaseException | None = None
 
@@ -98,7 +104,7 @@ class Intake(Generic[T]):
             if self._reads_ahead:
                 under_way.append(await self._begin(taken))
             else:
-                async with self._turn:
+                async with self._turn(taken):
                     count += await self._work_on(taken)
         if under_way and batch.rest is None:
             batch.ending = partial(self._end, batch, began, under_way)
@@ -107,18 +113,28 @@ class Intake(Generic[T]):
 
     async def _begin(self, taken: Chunk[T]) -> asyncio.Task[int]:
         """Begin the work on a chunk, once that on the one before is done. Raises the error that it ended with."""
-        await self._turn.acquire()
+        turn = self._turn(taken)
+        await turn.acquire()
+        await self._places.acquire()
         if self._failure is not None:
-            self._turn.release()
+            self._let_go(turn)
             raise self._failure
         work = asyncio.create_task(self._work_on(taken))
-        work.add_done_callback(self._let_next)
+        work.add_done_callback(partial(self._let_next, turn))
         return work
 
-    def _let_next(self, work: asyncio.Task[int]) -> None:
+    def _turn(self, taken: Chunk[T]) -> asyncio.Lock:
+        """One for all partitions where they do not go abreast."""
+        return self._turns[taken.batch.tp if self._abreast > 1 else None]
+
+    def _let_next(self, turn: asyncio.Lock, work: asyncio.Task[int]) -> None:
         """Give the turn to the next. After work that failed or was cancelled nothing is done: a hole would be left."""
-        self._failure = asyncio.CancelledError() if work.cancelled() else work.exception()
-        self._turn.release()
+        self._failure = self._failure or (asyncio.CancelledError() if work.cancelled() else work.exception())
+        self._let_go(turn)
+
+    def _let_go(self, turn: asyncio.Lock) -> None:
+        self._places.release()
+        turn.release()
 
     async def _end(self, batch: Batch, began: float, under_way: list[asyncio.Task[int]]) -> None:
         self._ended(batch, began, sum([await one for one in under_way]))

@@ -49,8 +49,10 @@ class BatchApp(EndsWhenCrashed, faust.App):
     def _new_transport(self) -> Transport:
         return Transport(self.conf.broker_consumer, self)
 
-    def batch_agent(self, topic: str, work: BatchWork, *, name: str, is_bulk: bool = False) -> None:
+    def batch_agent(self, topic: str, work: BatchWork, *, name: str, is_bulk: bool = False, abreast: int = 1) -> None:
         """Have `work` called with each batch of a topic, a partition's in order. Its exception ends the process.
+
+        `abreast`: of so many partitions at once.
 
         `is_bulk`: while there are batches of other topics, it goes on at a small share, wherever it gives way.
         """
@@ -59,7 +61,7 @@ class BatchApp(EndsWhenCrashed, faust.App):
             self.bulk_topics.add(topic)
         source = self.topic(topic, key_type=bytes, value_type=bytes, value_serializer="raw")
 
-        lanes = Lanes(work)
+        lanes = Lanes(work, abreast)
 
         async def run(stream: Any) -> None:
             async for batch in stream:

@@ -45,6 +45,8 @@ log = structlog.get_logger()
 
 _CHUNK_SIZE = 500
 """Customers, or records, of one transaction."""
+_ABREAST = 2
+"""Partitions whose customers are worked on at once: while Postgres keeps one's, another one's are judged."""
 _SLICE_SIZE = 20
 """Records that are read before what Postgres answered about the chunk before is looked at."""
 _IDLE_SECONDS = 0.5
@@ -63,7 +65,7 @@ def build_segmenter(
     """The Faust app of one segmenter process, and the segmenter whose `run` goes with it."""
     app = BatchApp(wiring.group("segmenter"), wiring.settings.kafka, **settings)
     segmenter = Segmenter(app, wiring, segments, behaviours, metrics, clock)
-    app.batch_agent(wiring.topic(CUSTOMERS), segmenter.take, name=f"segments-of-{CUSTOMERS}")
+    app.batch_agent(wiring.topic(CUSTOMERS), segmenter.take, name=f"segments-of-{CUSTOMERS}", abreast=_ABREAST)
     return app, segmenter
 
 
@@ -105,7 +107,7 @@ class Segmenter:
         dead_letters = DeadLetters("segmenter", wiring, metrics)
         self.intake = Intake(
             self._read, self._bring_in, dead_letters, metrics, clock, size=_CHUNK_SIZE, counted="changed",
-            slice_size=_SLICE_SIZE, reads_ahead=True,
+            slice_size=_SLICE_SIZE, reads_ahead=True, abreast=_ABREAST,
         )  # fmt: skip
 
     # -- profiles -----------------------------------------------------------------------------------------------

@@ -25,7 +25,8 @@ from tests.unit.agents.transport.test_lanes import Owner
 class Role:
     """Reads numbers of several partitions; the work on a chunk goes on until it is let through."""
 
-    def __init__(self) -> None:
+    def __init__(self, abreast: int = 1) -> None:
+        self.abreast = abreast
         self.read_so_far, self.worked = list[int](), list[list[int]]()
         self.let = asyncio.Semaphore(0)
         self.at_work, self.away = 0, -1
@@ -34,9 +35,9 @@ class Role:
         dead_letters = DeadLetters("recorder", Wiring(load_settings({})), Metrics())
         self.intake = Intake(
             self.read, self.work, dead_letters, Metrics(), lambda: NOW, size=3, counted="numbers", slice_size=1,
-            reads_ahead=True,
+            reads_ahead=True, abreast=abreast,
         )  # fmt: skip
-        self.lanes = Lanes(self.intake.take)
+        self.lanes = Lanes(self.intake.take, abreast)
         self.batches: list[Batch] = []
 
     def read(self, record: Any) -> int:
@@ -48,7 +49,7 @@ class Role:
 
     async def work(self, taken: Chunk[int]) -> int:
         self.at_work += 1
-        assert self.at_work == 1, "one at a time"
+        assert self.at_work <= self.abreast, "so many at a time"
         try:
             await self.let.acquire()
             for number in taken.items:
@@ -166,3 +167,68 @@ async def test_work_that_is_cancelled_lets_nothing_after_it_be_done() -> None:
     role.go()
     await asyncio.wait({taking}, timeout=30)
     assert (role.worked, role.owner.done) == ([], [])
+
+
+async def test_partitions_go_abreast_each_in_its_order_and_no_more_of_them_than_are_to() -> None:
+    role = Role(abreast=2)
+    await asyncio.wait_for(
+        role.take(*((partition, range(10 * partition, 10 * partition + 6)) for partition in range(3))), 30
+    )
+    await role.settle()
+    assert (role.at_work, sorted(role.read_so_far)) == (2, [*range(6), *range(10, 16)]), "two are worked on, two read"
+    assert [one.begun for one in role.batches] == [True, True, False]
+    role.go(2)
+    await role.settle()
+    assert sorted(role.worked) == [[0, 1, 2], [10, 11, 12]]
+    role.go()
+    await role.settle()
+    for partition in range(3):
+        chunks = [chunk for chunk in role.worked if chunk[0] // 10 == partition]
+        assert chunks == [
+            list(range(10 * partition, 10 * partition + 3)),
+            list(range(10 * partition + 3, 10 * partition + 6)),
+        ]
+    assert sorted(role.owner.done) == [(0, 6), (1, 16), (2, 26)]
+
+
+async def test_batches_of_a_partition_that_goes_abreast_keep_their_order() -> None:
+    role = Role(abreast=2)
+    await asyncio.wait_for(role.take((0, range(3)), (0, range(3, 6)), (0, range(6, 9)), (1, range(20, 23))), 30)
+    await role.settle()
+    assert (role.at_work, role.worked) == (2, []), "the other partition does not wait behind the first"
+    role.go()
+    await role.settle()
+    assert [chunk for chunk in role.worked if chunk[0] < 20] == [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
+    assert [place for place in role.owner.done if place[0] == 0] == [(0, 3), (0, 6), (0, 9)]
+
+
+async def test_abreast_nothing_is_begun_after_work_that_failed_and_nothing_of_its_batch_is_done() -> None:
+    role = Role(abreast=2)
+    role.bad[1] = ZeroDivisionError()
+    await asyncio.wait_for(role.take((0, range(6)), (1, range(10, 13)), (2, range(20, 23))), 30)
+    await role.settle()
+    role.go()
+    await role.settle()
+    assert [10, 11, 12] in role.worked, "it was under way"
+    assert [3, 4, 5] not in role.worked
+    assert [20, 21, 22] not in role.worked
+    assert role.owner.done in ([], [(1, 13)])
+    assert {type(error) for error in role.owner.errors} == {ZeroDivisionError}
+
+
+async def test_abreast_a_partition_that_waits_for_the_registry_takes_nobodys_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(waiting, "_FIRST_PAUSE", 0.001)
+    role = Role(abreast=2)
+    role.away = 1
+    role.go()
+    await asyncio.wait_for(role.take((0, range(3)), (0, range(3, 6)), (1, range(10, 13)), (2, range(20, 23))), 30)
+    await role.settle()
+    assert sorted(role.owner.done) == [(1, 13), (2, 23)]
+    role.away = -1
+    for task in list(role.lanes._aside.values()):
+        await asyncio.wait_for(task, 30)
+    await role.settle()
+    assert role.worked[-2:] == [[0, 1, 2], [3, 4, 5]]
+    assert [place for place in role.owner.done if place[0] == 0] == [(0, 3), (0, 6)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -52,10 +52,10 @@ class RecordRow(NamedTuple):
 
 
 class BehaviourRows:
-    """The part of a transaction that is about behaviours."""
+    """The part of a transaction that is about behaviours. `put` has a statement wait for those it is written with."""
 
-    def __init__(self, connection: Any) -> None:
-        self._connection, self._sql = connection, queries("behaviours")
+    def __init__(self, connection: Any, put: Callable[..., None]) -> None:
+        self._connection, self._put, self._sql = connection, put, queries("behaviours")
 
     async def of_project(self, project_id: str) -> dict[str, tuple[bool, datetime | None]]:
         """By key: whether all that was there at the beginning is in, and since when events are known."""
@@ -93,9 +93,7 @@ class BehaviourRows:
     async def move(self, partition: int, ends: Mapping[Keyed, int], stamp: int, first: datetime | None) -> None:
         """Everything before these offsets is in; `first` is the time of the first record, where there was one."""
         columns = _columns(ends)
-        await self._connection.execute(
-            self._sql["move_behaviours"], *columns, partition, stamp, first, list(ends.values())
-        )
+        self._put(self._sql["move_behaviours"], *columns, partition, stamp, first, list(ends.values()))
 
     async def records(self, project_id: str, ids: Iterable[str]) -> list[asyncpg.Record]:
         """customer_id, key, record."""
@@ -105,9 +103,9 @@ class BehaviourRows:
     async def put_records(self, project_id: str, rows: Sequence[RecordRow]) -> None:
         """Each (customer, behaviour) at most once."""
         if kept := [row for row in rows if row.record is not None]:
-            await self._connection.execute(self._sql["put_records"], project_id, *map(list, zip(*kept, strict=True)))
+            self._put(self._sql["put_records"], project_id, *map(list, zip(*kept, strict=True)))
         if gone := [row[:2] for row in rows if row.record is None]:
-            await self._connection.execute(self._sql["forget_records"], project_id, *map(list, zip(*gone, strict=True)))
+            self._put(self._sql["forget_records"], project_id, *map(list, zip(*gone, strict=True)))
 
     async def erased(self, project_id: str, ids: Collection[str]) -> dict[str, datetime]:
         """Of some customers, those who were erased, and when."""

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 import asyncpg
 import msgspec
 
 from schemas.audit import AuditAction, AuditEntry, differences
 from schemas.errors import TidingsError, TryLater
-from schemas.formats.search_keys import SearchKeys, search_keys
 from schemas.managed import ManagedThing
 from schemas.record_key import Keyed
 from schemas.segment import SegmentDefinition
-from schemas.suppression import customer_keys
 from store import audit
-from store.behaviours import BehaviourRows
 from store.clock import DatabaseClock, database_now
-from store.erasure import suppressed
 from store.managed import Keep, kept
 from store.memberships import MembershipChanges
 from store.postgres import changing, passing_errors
+from store.segment_transaction import EventRow, KnownStates, SegmentTransaction, read_definition
 from store.sql import queries
 
 _OUTBOX_BATCH = 4
@@ -48,55 +45,11 @@ class SegmentSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """The version of a segment, and how far over the customers, by id, it is computed."""
-
-    segment_id: str
-    serial: int
-    version: int
-    created_at: datetime
-    applied_at: datetime
-    computed_version: int
-    computed_to: str
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """A customer: the topic's partition, when its profile first came (Unix ms), that profile as JSON, and its keys."""
-
-    customer_id: str
-    partition: int
-    epoch: int
-    row: bytes
-    due_at: datetime | None = None
-    keys: SearchKeys | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class MembershipRow:
-    """One customer's standing in one segment."""
-
-    customer_id: str
-    segment_id: str
-    is_member: bool
-    number: int
-    since: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Overdue:
     """The number of customers whose time has come, and how long the first of them has been waiting."""
 
     customers: int
     waits: timedelta = timedelta()
-
-
-class EventRow(NamedTuple):
-    """An event that Kafka has to get: the partition it goes to, its key, and the record's value."""
-
-    partition: int
-    key: str
-    event: bytes
 
 
 class Segments:
@@ -106,6 +59,7 @@ class Segments:
         self._pool = pool
         self._sql = queries("segments")
         self._clock = clock
+        self._states: dict[str, KnownStates] = {}
         self.changes = MembershipChanges(pool)
 
     async def now(self) -> datetime:
@@ -118,7 +72,7 @@ class Segments:
         rows = await self._fetch("current", project_id, after, limit)
         return [
             SegmentSummary(
-                _definition(row["definition"]),
+                read_definition(row["definition"]),
                 row["applied_at"],
                 row["members"],
                 row["unjudged"],
@@ -144,7 +98,7 @@ class Segments:
     async def sources(self, project_id: str) -> dict[str, tuple[SegmentDefinition, str]]:
         """By id, each segment that somebody wrote, and its source; those that sends made have none."""
         rows = await self._fetch("sources", project_id)
-        return {row["segment_id"]: (_definition(row["definition"]), row["source"]) for row in rows}
+        return {row["segment_id"]: (read_definition(row["definition"]), row["source"]) for row in rows}
 
     async def save(
         self,
@@ -164,7 +118,7 @@ class Segments:
                 row = (one.id, one.project_id, one.version, text, source, applied_by, now)
                 if not await connection.fetchval(self._sql["apply"], *row):
                     raise SegmentConflict(f"segment {one.id} v{one.version} exists already; plan again and apply")
-                entries.append(_entry(None if before is None else _definition(before), one, applied_by))
+                entries.append(_entry(None if before is None else read_definition(before), one, applied_by))
             await audit.write(connection, *entries)
 
     async def remove(self, project_id: str, segment_id: str, *, by: str, keep: Keep | None = None) -> bool:
@@ -247,152 +201,11 @@ class Segments:
         """One piece of work, kept as a whole or not at all."""
         try:
             async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
-                yield SegmentTransaction(connection, self._sql, self._clock)
+                work = SegmentTransaction(connection, self._clock, self._states)
+                yield work
+                await work.write()
         except asyncpg.ForeignKeyViolationError as error:  # done again, it no longer sees the segment
             raise TryLater("a segment was deleted meanwhile") from error
-
-
-class SegmentTransaction:
-    """A transaction. What it locks stays with it until its end."""
-
-    def __init__(self, connection: Any, sql: dict[str, str], clock: DatabaseClock) -> None:
-        self._connection, self._sql, self._clock = connection, sql, clock
-        self.behaviours = BehaviourRows(connection)
-
-    async def now(self) -> datetime:
-        """The database's time, for all that this work judges."""
-        return await self._clock(self._connection)
-
-    async def position(self, topic: str, partition: int) -> tuple[int, int]:
-        """The next offset that is not in yet, and the latest stamp that is (Unix ms); locked."""
-        row = await self._connection.fetchrow(self._sql["lock_position"], topic, partition)
-        if row is None:
-            await self._connection.execute(self._sql["add_position"], topic, partition)
-            row = await self._connection.fetchrow(self._sql["lock_position"], topic, partition)
-        return row["next_offset"], row["stamp"]
-
-    async def move(self, topic: str, partition: int, next_offset: int, stamp: int) -> None:
-        """Everything before `next_offset` is in."""
-        await self._connection.execute(self._sql["move_position"], topic, partition, next_offset, stamp)
-
-    async def customers(self, project_id: str, ids: Iterable[str]) -> dict[str, Profile]:
-        """Those of some customers that are known; locked."""
-        return _profiles(await self._connection.fetch(self._sql["lock_customers"], project_id, list(ids)))
-
-    async def admit(self, project_id: str, ids: Iterable[str], partition: int) -> dict[str, Profile]:
-        """Those of some customers that are known; all are locked, also those that are not: no two add the same one.
-
-        What is added has no profile: whoever admits it puts one, or erases it.
-        """
-        wanted = set(ids)
-        known = await self.customers(project_id, wanted)
-        if new := sorted(wanted - known.keys()):
-            rows = await self._connection.fetch(self._sql["add_customers"], project_id, new, partition)
-            if others := set(new) - {row["customer_id"] for row in rows}:
-                known |= await self.customers(project_id, others)
-        return known
-
-    async def due(self, now: datetime, limit: int) -> dict[str, dict[str, Profile]]:
-        """Customers whose time has come and that nobody works on, by project; locked."""
-        of_projects: dict[str, list[asyncpg.Record]] = {}
-        for row in await self._connection.fetch(self._sql["lock_due"], now, limit):
-            of_projects.setdefault(row["project_id"], []).append(row)
-        return {project: _profiles(rows) for project, rows in of_projects.items()}
-
-    async def following(self, project_id: str, customer_id: str, limit: int) -> dict[str, Profile]:
-        """The customers of a project after one, by id; locked."""
-        return _profiles(await self._connection.fetch(self._sql["lock_next"], project_id, customer_id, limit))
-
-    async def states(self, project_id: str) -> dict[str, State]:
-        """All segments of a project."""
-        rows = await self._connection.fetch(self._sql["states"], project_id)
-        return {row["segment_id"]: State(**row) for row in rows}
-
-    async def definitions(self, project_id: str, ids: Sequence[str]) -> list[SegmentDefinition]:
-        """Some segments as they are defined."""
-        rows = await self._connection.fetch(self._sql["definitions"], project_id, ids)
-        return [_definition(row["definition"]) for row in rows]
-
-    async def computation(self, besides: Sequence[Keyed] = ()) -> Keyed | None:
-        """A segment of any project that has to be computed and that nobody else computes now; locked."""
-        columns = [one.project_id for one in besides], [one.id for one in besides]
-        row = await self._connection.fetchrow(self._sql["lock_computation"], *columns)
-        return None if row is None else Keyed(row["project_id"], row["segment_id"])
-
-    async def advance(self, segment: Keyed, customer_id: str, count: int) -> None:
-        """The computation is done up to a customer."""
-        await self._connection.execute(self._sql["advance"], *segment, customer_id, count)
-
-    async def finish(self, segment: Keyed) -> None:
-        """The computation is done."""
-        await self._connection.execute(self._sql["finish"], *segment)
-
-    async def memberships(self, project_id: str, ids: Iterable[str]) -> list[asyncpg.Record]:
-        """customer_id, segment_id, is_member, number."""
-        rows: list[asyncpg.Record] = await self._connection.fetch(self._sql["memberships"], project_id, list(ids))
-        return rows
-
-    async def put_memberships(self, project_id: str, rows: Sequence[MembershipRow]) -> None:
-        """Each (customer, segment) at most once."""
-        columns = [[getattr(row, name) for row in rows] for name in MembershipRow.__slots__]
-        if rows:
-            await self._connection.execute(self._sql["put_memberships"], project_id, *columns)
-
-    async def put_unjudged(self, project_id: str, ids: Sequence[str], rows: Sequence[tuple[str, str, str]]) -> None:
-        """Put what cannot be judged of some customers: (customer, segment, reason), in place of what stood there."""
-        if ids:
-            await self._connection.execute(self._sql["clear_unjudged"], project_id, ids)
-        if rows:
-            await self._connection.execute(self._sql["add_unjudged"], project_id, *map(list, zip(*rows, strict=True)))
-
-    async def put_customers(self, project_id: str, profiles: Sequence[Profile]) -> None:
-        """Each customer at most once."""
-        if profiles:
-            await self._connection.execute(
-                self._sql["put_customers"],
-                project_id,
-                [one.customer_id for one in profiles],
-                [one.partition for one in profiles],
-                [one.epoch for one in profiles],
-                [one.row for one in profiles],
-                [one.due_at for one in profiles],
-                *map(list, zip(*map(_keys, profiles), strict=True)),
-            )
-
-    async def put_due(self, project_id: str, due: Sequence[tuple[str, datetime | None]]) -> None:
-        """Put the times at which to look again at customers."""
-        if due:
-            ids, moments = [one[0] for one in due], [one[1] for one in due]
-            await self._connection.execute(self._sql["put_due"], project_id, ids, moments)
-
-    async def put_events(self, events: Sequence[EventRow]) -> None:
-        """Put events that Kafka has to get once this work is kept, in order."""
-        if events:
-            await self._connection.execute(self._sql["add_to_outbox"], *map(list, zip(*events, strict=True)))
-
-    async def erase(self, project_id: str, ids: Sequence[str]) -> None:
-        """Forget customers; of suppressions of their addresses the hashes stay."""
-        if ids:
-            rows = await self._connection.fetch(self._sql["profiles_of"], project_id, ids)
-            keys = {(project_id, key) for row in rows for key in customer_keys(msgspec.json.decode(row["profile"]))}
-            await self._connection.execute(queries("erasure")["forget_suppressed"], *suppressed(keys))
-            for name in ("clear_unjudged", "erase_memberships", "erase_customers"):
-                await self._connection.execute(self._sql[name], project_id, ids)
-
-
-def _profiles(rows: Sequence[asyncpg.Record]) -> dict[str, Profile]:
-    return {
-        row["customer_id"]: Profile(row["customer_id"], row["partition"], row["epoch"], row["profile"], row["due_at"])
-        for row in rows
-    }
-
-
-def _keys(one: Profile) -> SearchKeys:
-    return one.keys or search_keys(msgspec.json.decode(one.row))
-
-
-def _definition(text: str) -> SegmentDefinition:
-    return msgspec.json.decode(text, type=SegmentDefinition)
 
 
 def _entry(before: SegmentDefinition | None, after: SegmentDefinition, actor: str) -> AuditEntry:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Mapping, Sequence
+from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 FOLDER = Path(__file__).parent / "sql"
 
 _HEAD = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+_PARAMETER = re.compile(r"\$(\d+)\b")
 _NAME = re.compile(r"(?<!:):([a-z_]+)\b")
 
 
@@ -29,6 +31,19 @@ def with_parts(sql: str, parts: Mapping[str, str]) -> str:
         return with_parts(_bare(parts[name]), parts) if name in parts else found[0]
 
     return _NAME.sub(part, sql)
+
+
+def together(statements: Sequence[tuple[str, Sequence[Any]]]) -> tuple[str, list[Any]]:
+    """One statement that does what several do, and its arguments. Each sees what was there before all of them."""
+    parts, arguments = list[str](), list[Any]()
+    for number, (sql, own) in enumerate(statements):
+        parts.append(f"did_{number} as (\n{_PARAMETER.sub(partial(_moved, len(arguments)), sql.rstrip(';'))}\n)")
+        arguments += own
+    return f"with {', '.join(parts)} select", arguments
+
+
+def _moved(by: int, parameter: re.Match[str]) -> str:
+    return f"${int(parameter[1]) + by}"
 
 
 def _bare(block: str) -> str:

@@ -72,8 +72,16 @@ where project_id = $1 and customer_id = $2 and is_member order by segment_id;
 insert into segment_positions (topic, partition, next_offset, stamp) values ($1, $2, 0, -1) on conflict do nothing;
 
 -- name: lock_position
--- How far a partition is in; keeps out a process that has lost it and does not know yet.
-select next_offset, stamp from segment_positions where topic = $1 and partition = $2 for update;
+-- How far a partition is in, and those of some customers that are known; locked, the position first, which keeps out a
+-- process that has lost the partition and does not know yet.
+with place as materialized (
+    select next_offset, stamp from segment_positions where topic = $1 and partition = $2 for update
+)
+select place.next_offset, place.stamp, known.customer_id, known.partition, known.epoch, known.profile, known.due_at
+from place left join lateral (
+    select customer_id, partition, epoch, profile, due_at from segment_customers
+    where project_id = $3 and customer_id = any($4::text[]) order by customer_id for update
+) known on true;
 
 -- name: move_position
 -- A hand of records is in.
@@ -98,11 +106,18 @@ where project_id = $1 and customer_id > $2 order by customer_id limit $3 for upd
 -- Customers that should have been looked at, whoever may be at work on them.
 select count(*) as customers, min(due_at) as since from segment_customers where due_at <= $1;
 
--- name: states
--- What every segment's version is and how far it is computed. Asked after customers are locked: what a computation has
--- done to them is then to be seen here.
-select segment_id, serial, version, created_at, applied_at, computed_version, computed_to
-from segments where project_id = $1;
+-- name: look
+-- The moment, in a row without an id; what every segment's version is and how far it is computed; and what is known of
+-- some customers. Asked after these are locked: what a computation has done to them is then to be seen here.
+select null::text as segment_id, null::bigint as serial, null::bigint as version, clock_timestamp() as created_at,
+       null::timestamptz as applied_at, null::bigint as computed_version, null::text as computed_to,
+       null::text as customer_id, null::boolean as is_member, null::bigint as number
+union all
+select segment_id, serial, version, created_at, applied_at, computed_version, computed_to, null, null, null
+from segments where project_id = $1
+union all
+select segment_id, null, null, null, null, null, null, customer_id, is_member, number
+from segment_memberships where project_id = $1 and customer_id = any($2::text[]);
 
 -- name: definitions
 -- Some segments as they are defined.
@@ -122,11 +137,6 @@ update segments set computed_to = $3, computed = computed + $4 where project_id 
 -- name: finish
 -- There is no further customer.
 update segments set computed_version = version where project_id = $1 and segment_id = $2;
-
--- name: memberships
--- What is known of some customers.
-select customer_id, segment_id, is_member, number from segment_memberships
-where project_id = $1 and customer_id = any($2::text[]);
 
 -- name: put_memberships
 -- What has changed.
@@ -171,13 +181,23 @@ select id, partitions, keys, events from segment_outbox order by id limit $1 for
 delete from segment_outbox where id = any($1::bigint[]);
 
 -- name: clear_unjudged
--- Whatever segments could not judge of some customers until now.
-delete from segment_unjudged where project_id = $1 and customer_id = any($2::text[]);
+-- Whatever segments could not judge of some customers until now and can judge again.
+delete from segment_unjudged u where u.project_id = $1 and u.customer_id = any($2::text[])
+and not exists (
+    select from unnest($3::text[], $4::text[]) as still (customer_id, segment_id)
+    where still.customer_id = u.customer_id and still.segment_id = u.segment_id
+);
 
--- name: add_unjudged
--- What segments cannot judge.
+-- name: put_unjudged
+-- What segments cannot judge. What is as it was is not written again.
 insert into segment_unjudged (project_id, customer_id, segment_id, reason)
-select $1, * from unnest($2::text[], $3::text[], $4::text[]);
+select $1, * from unnest($2::text[], $3::text[], $4::text[])
+on conflict (project_id, customer_id, segment_id) do update set reason = excluded.reason
+where segment_unjudged.reason <> excluded.reason;
+
+-- name: erase_unjudged
+-- What could not be judged of erased customers.
+delete from segment_unjudged where project_id = $1 and customer_id = any($2::text[]);
 
 -- name: unjudged_of_customer
 -- The segments that cannot judge a customer, and why.

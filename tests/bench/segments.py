@@ -99,9 +99,7 @@ async def measure_process(settings: Settings, folder: Path, postgres: psutil.Pro
         return found
 
 
-async def _bring_in(
-    running: Product, rng: random.Random, numbers: range, postgres: psutil.Process
-) -> dict[str, float]:
+async def _bring_in(running: Product, rng: random.Random, numbers: range, postgres: psutil.Process) -> dict[str, float]:
     topic, codec = running.wiring.topic("customers"), running.wiring.codec("customers")
     rows = [customer(number, rng) for number in numbers]
     outputs = [Output(topic, row["id"].encode(), codec.encode(row)) for row in rows]

@@ -29,7 +29,8 @@ from store.consent_choices import ConsentChoices
 from store.erasure import Erasure
 from store.holds import HoldRow, Holds
 from store.read_models.recorded import Recorded
-from store.segments import MembershipRow, Segments
+from store.segment_transaction import MembershipRow
+from store.segments import Segments
 from store.sending.ledger import Ledger
 from tests.environment import set_environment
 from tests.integration.api_client import Api, running_api, wired

@@ -14,7 +14,8 @@ from deploy.secret import Secret
 from deploy.settings.servers import Postgres
 from deploy.settings.settings import Settings
 from store.distributions import Change, Control
-from store.segments import MembershipRow, Segments
+from store.segment_transaction import MembershipRow
+from store.segments import Segments
 from tests.factory import rule
 from tests.integration.api_client import Api, running_api
 

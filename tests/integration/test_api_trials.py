@@ -15,7 +15,8 @@ from deploy.settings.messages import Brand, EmailAccountSettings, Webhook
 from deploy.settings.servers import Postgres
 from deploy.settings.settings import Settings
 from store.distributions import Change, Control
-from store.segments import MembershipRow, Segments
+from store.segment_transaction import MembershipRow
+from store.segments import Segments
 from streams.documents.distribution import parse_definition
 from tests.factory import CONTEXT, definition, order_event
 from tests.integration.api_client import Api, running_api

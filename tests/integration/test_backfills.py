@@ -28,7 +28,8 @@ from schemas.closed import DistributionStatus
 from schemas.errors import DefinitionInvalid, TidingsError
 from store.backfills import SegmentMissing
 from store.distributions import Change, Control
-from store.segments import MembershipRow, Profile, Segments
+from store.segment_transaction import MembershipRow, Profile
+from store.segments import Segments
 from store.send_rows import SendRow
 from streams.identity import segment_event_id
 from tests.environment import set_environment

@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 from agents.wiring import Wiring
 from console.cli.main import app
 from deploy.settings.settings import Settings
-from store.segments import Profile, Segments
+from store.segment_transaction import Profile
+from store.segments import Segments
 from tests.environment import set_environment
 from tests.integration.api_client import Api, running_api, wired
 

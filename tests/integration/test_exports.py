@@ -24,7 +24,8 @@ from schemas.dead_letter import DeadLetter
 from schemas.hold import Hold
 from schemas.suppression import key_hash
 from store.holds import HoldRow, Holds
-from store.segments import MembershipRow, Segments
+from store.segment_transaction import MembershipRow
+from store.segments import Segments
 from streams.conditions.behaviour import Record
 from streams.recent import counted, with_sent
 from tests.environment import set_environment

@@ -22,7 +22,8 @@ from store.codes.pool import Codes
 from store.distributions import Change, Control, OutboxEntry
 from store.migrate import migrate
 from store.postgres import connect, finds_pooler
-from store.segments import EventRow, Segments
+from store.segment_transaction import EventRow
+from store.segments import Segments
 from store.sending.ledger import Ledger
 from tests.factory import NOW, rule
 from tests.integration.test_codes import campaign, codes_of, saved

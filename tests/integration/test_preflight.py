@@ -38,7 +38,8 @@ from store.distributions import Change, Control
 from store.encryption import Keys
 from store.managed import Managed, Marking
 from store.projects import Projects
-from store.segments import MembershipRow, Profile, Segments
+from store.segment_transaction import MembershipRow, Profile
+from store.segments import Segments
 from store.sending.suppressions import Suppressions
 from streams.channels.template_files import TemplateFiles
 from streams.documents.distribution import parse_definition

@@ -50,7 +50,8 @@ from store.distributions import Control, OutboxEntry
 from store.migrate import FOLDER as MIGRATIONS
 from store.migrate import migrate
 from store.postgres import connect
-from store.segments import EventRow, Segments
+from store.segment_transaction import EventRow
+from store.segments import Segments
 from store.sending.deliveries import Deliveries
 from store.sending.ledger import Ledger, NewDelivery
 from store.templates import NamedTemplates

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from typing import Any
@@ -13,8 +14,11 @@ import pytest
 
 from agents.wiring import Wiring
 from schemas.formats.search_keys import search_keys
+from store.clock import database_now
 from store.known_customers import KnownCustomers
-from store.segments import Profile, Segments
+from store.segment_transaction import Profile
+from store.segments import Segments
+from store.sql import queries
 from tests.integration.test_segments import GOLD, Stage
 
 PATIENCE = 60.0
@@ -86,3 +90,106 @@ async def test_a_profile_that_came_over_its_topic_is_found_by_the_same_keys(stag
     async with Segments(pool).transaction() as work:
         await work.put_customers("shop", [Profile("c2", 1, 7, b'{"id":"c2","name":"Zoe"}', keys=search_keys({}))])
     assert [one for one, _ in await KnownCustomers(pool).found("shop", "zoe", 5)] == ["c1"], "given keys count"
+
+
+async def test_a_chunk_of_known_customers_is_three_statements_in_a_transaction(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The position with the customers, what is known of them, and all that becomes of it."""
+    one = stage.segmenter()
+    one._segments._clock = database_now
+    await stage.apply("gold", when=GOLD)
+    await stage.compute(one)
+    await stage.take(one, stage.record("c1", tier="gold"), stage.record("c2", tier="iron"))
+    asked = list[str]()
+    for name in ("fetch", "fetchrow", "fetchval", "execute"):
+        call = getattr(asyncpg.Connection, name)
+
+        async def noted(self: Any, query: str, *rest: Any, call: Any = call, **options: Any) -> Any:
+            asked.append(query)
+            return await call(self, query, *rest, **options)
+
+        monkeypatch.setattr(asyncpg.Connection, name, noted)
+    batch = stage.batch(one, stage.record("c1", tier="iron"), stage.record("c2", tier="gold"))
+    await one.intake.take(batch)
+    assert batch.ending is not None
+    await batch.ending()
+    assert [query for query in asked if query not in ("BEGIN;", "COMMIT;")] == [
+        queries("segments")["lock_position"],
+        queries("segments")["look"],
+        asked[-2],
+    ]
+    monkeypatch.undo()
+    await one.memberships.tell()
+    assert Counter(stage.told()) == Counter(
+        [("entered", "gold", "c1"), ("left", "gold", "c1"), ("entered", "gold", "c2")]
+    )
+
+
+async def test_a_unit_that_others_have_outrun_asks_again_what_the_segments_are(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Chunks of one process share an index: none is judged by segments that it has not seen."""
+    one = stage.segmenter()
+    await stage.apply("gold", when=GOLD)
+    await stage.compute(one)
+    stage.now += timedelta(minutes=1)
+    learned, rivals = one.memberships.learned, [1]
+
+    async def overtaken(work: Any, project: str, states: Any) -> Any:
+        index = await learned(work, project, states)
+        if rivals:
+            rivals.pop()
+            await stage.apply("rich", when={"customer.metadata.tier": "gold"})
+            async with stage.segments.transaction() as rival:
+                await learned(rival, project, await rival.states(project))
+        return index
+
+    monkeypatch.setattr(one.memberships, "learned", overtaken)
+    await stage.take(one, stage.record("c1", tier="gold"))
+    await stage.compute(one)
+    assert (await stage.members("gold"), await stage.members("rich")) == (["c1"], ["c1"])
+    assert stage.told() == [("entered", "gold", "c1"), ("entered", "rich", "c1")]
+
+
+async def test_what_cannot_be_judged_is_kept_while_it_stays_so_and_goes_with_its_reason(
+    stage: Stage, pool: asyncpg.Pool
+) -> None:
+    one = stage.segmenter()
+    await stage.apply("old", when={"customer.metadata.age": {"at_least": 65}})
+    await stage.apply("young", when={"customer.metadata.age": {"less_than": 30}})
+    await stage.compute(one)
+
+    async def unjudged() -> list[tuple[str, str, str, str]]:
+        rows = await pool.fetch("select *, xmin::text as by from segment_unjudged order by customer_id, segment_id")
+        return [(row["customer_id"], row["segment_id"], row["reason"], row["by"]) for row in rows]
+
+    await stage.take(one, stage.record("c1", age="many"), stage.record("c2", age="few"))
+    before = await unjudged()
+    assert [row[:2] for row in before] == [("c1", "old"), ("c1", "young"), ("c2", "old"), ("c2", "young")]
+    await stage.take(one, stage.record("c1", age="many"), stage.record("c2", age=70))
+    assert await unjudged() == before[:2], "not written again"
+    await stage.take(one, stage.record("c1", age=[1]))
+    after = await unjudged()
+    assert [row[:2] for row in after] == [row[:2] for row in before[:2]]
+    assert all(row[2] != was[2] for row, was in zip(after, before, strict=False))
+    await stage.take(one, stage.tombstone("c1"))
+    assert await unjudged() == []
+
+
+async def test_a_chunk_of_many_projects_keeps_each_of_them(stage: Stage) -> None:
+    one = stage.segmenter()
+    await stage.apply("gold", when=GOLD)
+    await stage.compute(one)
+    records = [stage.record("c1", tier="gold"), stage.record("c2", tier="gold")]
+    for project in ("anvils", "zippers"):
+        raw = stage.wiring.codec("customers").encode({"id": "c1", "metadata": {"tier": "gold"}})
+        records.insert(1, stage._add("c1", raw))
+        records[1].key = stage.wiring.key(project, "c1")
+    records.sort(key=lambda record: record.offset)
+    await stage.take(one, *records)
+    await stage.take(one, *records)
+    assert await stage.members("gold") == ["c1", "c2"]
+    rows = await stage.pool.fetch("select project_id, customer_id from segment_customers order by 1, 2")
+    assert [tuple(row) for row in rows] == [("anvils", "c1"), ("shop", "c1"), ("shop", "c2"), ("zippers", "c1")]
+    assert await stage.pool.fetchval("select next_offset from segment_positions") == records[-1].offset + 1

@@ -80,9 +80,12 @@ class Stage:
         self.log.append(Record(customer.encode(), raw, len(self.log), int(self.now.timestamp() * 1000)))
         return self.log[-1]
 
-    async def take(self, by: Segmenter, *records: Record) -> None:
+    def batch(self, by: Segmenter, *records: Record) -> Batch:
         place = TP(self.wiring.topic("customers"), 1)
-        batch = Batch(place, list(records), owner=Owner(), producer=by.memberships._producer, epoch=0)
+        return Batch(place, list(records), owner=Owner(), producer=by.memberships._producer, epoch=0)
+
+    async def take(self, by: Segmenter, *records: Record) -> None:
+        batch = self.batch(by, *records)
         await by.take(batch)
         if batch.ending is not None:
             await batch.ending()

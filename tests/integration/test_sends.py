@@ -46,7 +46,8 @@ from store.codes.held import CodeRequest, Held
 from store.distributions import Change, Control
 from store.erasure import Erasure
 from store.holds import HoldRow, Holds
-from store.segments import MembershipRow, Segments
+from store.segment_transaction import MembershipRow
+from store.segments import Segments
 from store.send_rows import SendRow
 from store.sending.ledger import Ledger
 from store.sends import Sends

@@ -18,7 +18,8 @@ from agents.telemetry.metrics import Metrics
 from agents.transport.app import BatchApp
 from agents.wiring import Wiring
 from store.behaviours import Behaviours
-from store.segments import Profile, Segments
+from store.segment_transaction import Profile
+from store.segments import Segments
 from tests.integration.batch_apps import DONE, never, publish, running, until
 
 

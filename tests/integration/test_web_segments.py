@@ -13,7 +13,8 @@ import pytest
 
 from agents.clock import utc_now
 from schemas.segment import SegmentDefinition
-from store.segments import MembershipRow, Segments
+from store.segment_transaction import MembershipRow
+from store.segments import Segments
 from tests.integration.test_web import Browser, Site
 from tests.integration.test_web_projects import EVIL, signed_in, site
 

@@ -32,7 +32,8 @@ from agents.wiring import Wiring
 from schemas.errors import NOT_OF_THE_RECORD
 from schemas.record_key import Keyed
 from store.behaviours import Behaviours, Place, Position
-from store.segments import Profile, Segments, SegmentTransaction
+from store.segment_transaction import Profile, SegmentTransaction
+from store.segments import Segments
 from streams.conditions.behaviour import Event, noted
 from streams.event_context import EventContext
 from streams.events import EventReader

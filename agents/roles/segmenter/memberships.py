@@ -26,7 +26,8 @@ from agents.wiring import Wiring
 from schemas.errors import DefinitionInvalid
 from schemas.events.event import Event
 from store.behaviours import RecordRow
-from store.segments import EventRow, MembershipRow, Profile, Segments, SegmentTransaction, State
+from store.segment_transaction import EventRow, MembershipRow, Profile, SegmentTransaction, State
+from store.segments import Segments
 from streams.conditions.behaviour import Known, Record, pruned
 from streams.conditions.dates import earliest
 from streams.conditions.language import Behaviour
@@ -120,20 +121,33 @@ class Memberships:
         project_id: str,
         found: dict[str, Profile],
         newcomers: Iterable[str],
-        now: datetime,
+        now: datetime | None = None,
     ) -> UnitOfWork:
-        """A unit of work on locked customers, and on some that are not known yet. The segments are asked for last."""
+        """A unit of work on locked customers, and on some that are not known yet. The segments are asked for last.
+
+        They are asked for again where others have brought the index to newer ones meanwhile: a unit is judged by the
+        index, without a pause from here on, and knows all that is in it.
+        """
         customers = {one: Customer(None) for one in newcomers}
         customers |= {customer_id: Customer(profile) for customer_id, profile in found.items()}
-        states = await work.states(project_id)
-        index = await self.learned(work, project_id, states)
-        behaviours = {key: one for some in index.behaviours.values() for key, one in some.items()}
-        counted = await work.behaviours.of_project(project_id) if behaviours else {}
-        if behaviours:
-            await _add_known(work, project_id, customers, behaviours, counted)
-        for row in await work.memberships(project_id, customers):
+        await work.write()  # what was put of another project
+        while True:
+            look = await work.look(project_id, customers)
+            index = await self.learned(work, project_id, look.states)
+            behaviours = {key: one for some in index.behaviours.values() for key, one in some.items()}
+            counted = await work.behaviours.of_project(project_id) if behaviours else {}
+            if behaviours:
+                await _add_known(work, project_id, customers, behaviours, counted)
+            if self._is_at(project_id, look.states):
+                break
+        for row in look.memberships:
             customers[row["customer_id"]].memberships[row["segment_id"]] = Membership(row["is_member"], row["number"])
-        return UnitOfWork(work, project_id, index, now, states, customers, behaviours, _uncounted(index, counted))
+        uncounted = _uncounted(index, counted)
+        return UnitOfWork(work, project_id, index, now or look.now, look.states, customers, behaviours, uncounted)
+
+    def _is_at(self, project_id: str, states: dict[str, State]) -> bool:
+        """True where the index has the segments as they are in these states."""
+        return self._known[project_id].versions == _versions(states)
 
     async def uncounted(self, work: SegmentTransaction, project_id: str) -> frozenset[str]:
         """The segments of a project that cannot be computed yet."""
@@ -145,7 +159,7 @@ class Memberships:
         if project_id not in self._known:
             self._known[project_id] = _Known(SegmentIndex(project_id, self._zone))
         index, known = self._known[project_id].index, self._known[project_id].versions
-        wanted = {one.segment_id: (one.serial, one.version) for one in states.values()}
+        wanted = _versions(states)
         for gone in known.keys() - wanted.keys():
             index.remove(gone)
             del known[gone]
@@ -300,6 +314,10 @@ class Memberships:
         for _, event in unit.events:
             self._metrics.segment_changes.labels(event.type.rpartition(".")[2]).inc()
         return len(unit.events)
+
+
+def _versions(states: dict[str, State]) -> dict[str, tuple[int, int]]:
+    return {one.segment_id: (one.serial, one.version) for one in states.values()}
 
 
 async def _add_known(

@@ -38,7 +38,8 @@ from schemas.formats.search_keys import SearchKeys, search_keys
 from schemas.record_key import Keyed, label_of, parse_key
 from schemas.topics import CUSTOMERS
 from store.behaviours import Behaviours
-from store.segments import Overdue, Profile, Segments, SegmentTransaction
+from store.segment_transaction import Profile, SegmentTransaction
+from store.segments import Overdue, Segments
 from streams.events import read_customer, read_tombstone
 
 log = structlog.get_logger()
@@ -140,15 +141,22 @@ class Segmenter:
         topic, partition = str(taken.batch.tp.topic), taken.batch.partition
         end, latest_stamp = taken.records[-1].offset + 1, max(map(stamp, taken.records))
 
+        projects = {one: list(some) for one, some in groupby(sorted(taken.items, key=_by_project), _by_project)}
+        first = next(iter(projects), "")  # its customers are asked for together with the position
+
         async def work() -> int:
             async with self._segments.transaction() as transaction:
-                position, latest = await transaction.position(topic, partition)
-                new = _not_yet_in(taken.items, position, latest)
+                position, latest, known = await transaction.position(
+                    topic, partition, first, {one.customer_id for one in projects.get(first, ())}
+                )
                 units = [
-                    await self._update_project(transaction, project, list(updates), partition)
-                    for project, updates in groupby(sorted(new, key=_by_project), _by_project)
+                    await self._update_project(
+                        transaction, project, new, partition, known if project == first else None
+                    )
+                    for project, updates in projects.items()
+                    if (new := _not_yet_in(updates, position, latest))
                 ]
-                if new or end > position:
+                if units or end > position:
                     now = units[-1].now if units else await transaction.now()
                     written = min(latest_stamp, int(now.timestamp() * 1000))  # later ones would hide what comes
                     await transaction.move(topic, partition, end, written)
@@ -157,12 +165,19 @@ class Segmenter:
         return await retry_until_available(work, what="Postgres")
 
     async def _update_project(
-        self, work: SegmentTransaction, project: str, updates: list[Update], partition: int
+        self,
+        work: SegmentTransaction,
+        project: str,
+        updates: list[Update],
+        partition: int,
+        known: dict[str, Profile] | None,
     ) -> UnitOfWork:
+        """Work on a project's customers; those that are `known` are locked already."""
         concerned = {one.customer_id for one in updates}
-        known = await work.admit(project, concerned, partition)
-        now = await work.now()
-        unit = await self.memberships.begin(work, project, known, concerned - known.keys(), now)
+        if known is not None:
+            known = {one: profile for one, profile in known.items() if one in concerned}
+        found = await work.admit(project, concerned, partition, known)
+        unit = await self.memberships.begin(work, project, found, concerned - found.keys())
         for update in updates:
             self._update(unit, update, partition)
         await self.memberships.write(unit, profiles=True)

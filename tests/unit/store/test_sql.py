@@ -35,3 +35,13 @@ def test_no_statement_names_a_part_that_is_not_there(file: str) -> None:
 def test_no_two_migrations_have_one_number() -> None:
     numbers = [file.name.partition("_")[0] for file in (sql.FOLDER.parent / "migrations").glob("*.sql")]
     assert sorted(numbers) == sorted(set(numbers))
+
+
+def test_statements_go_together_each_with_its_own_arguments() -> None:
+    add, move = "insert into a values ($1, $2)", "update b set x = $2, y = $1 where z = $10;"
+    statement, arguments = sql.together([(add, (1, 2)), (move, tuple("abcdefghij"))])
+    assert statement == (
+        "with did_0 as (\ninsert into a values ($1, $2)\n), "
+        "did_1 as (\nupdate b set x = $4, y = $3 where z = $12\n) select"
+    )
+    assert arguments == [1, 2, *"abcdefghij"]

@@ -33,8 +33,7 @@ class State:
     computed_to: str
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(msgspec.Struct, frozen=True, gc=False):
     """A customer: the topic's partition, when its profile first came (Unix ms), that profile as JSON, and its keys."""
 
     customer_id: str
@@ -45,8 +44,7 @@ class Profile:
     keys: SearchKeys | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class MembershipRow:
+class MembershipRow(NamedTuple):
     """One customer's standing in one segment."""
 
     customer_id: str
@@ -201,9 +199,8 @@ class SegmentTransaction:
 
     async def put_memberships(self, project_id: str, rows: Sequence[MembershipRow]) -> None:
         """Each (customer, segment) at most once."""
-        columns = [[getattr(row, name) for row in rows] for name in MembershipRow.__slots__]
         if rows:
-            self._put(self._sql["put_memberships"], project_id, *columns)
+            self._put(self._sql["put_memberships"], project_id, *map(list, zip(*rows, strict=True)))
 
     async def put_unjudged(self, project_id: str, ids: Sequence[str], rows: Sequence[tuple[str, str, str]]) -> None:
         """Put what cannot be judged of some customers: (customer, segment, reason), in place of what stood there."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from types import MappingProxyType
 from typing import Any
@@ -38,16 +37,14 @@ Events = Mapping[str, Known]
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Membership:
+class Membership(msgspec.Struct, frozen=True, gc=False):
     """A customer's place in a segment or out of it, and how often that has changed."""
 
     is_member: bool
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True, gc=False):
     """A customer entered a segment, or left it; `number` counts the changes of this membership."""
 
     segment_id: str
@@ -55,15 +52,14 @@ class Change:
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(msgspec.Struct, frozen=True):
     """The segments that a customer belongs to; and, with the reason, those that cannot say whether it does.
 
     `clocked` are those whose answer time alone may change: of all others it is the same whatever the clock says.
     """
 
     members: set[str]
-    unjudged: dict[str, str] = field(default_factory=dict)
+    unjudged: dict[str, str] = {}
     clocked: tuple[str, ...] = ()
 
 

@@ -153,27 +153,28 @@ class Producer:
 
 async def write_all(producer: Producer, outputs: Sequence[Output], *, patience: float = _ACKNOWLEDGED_SECONDS) -> None:
     """Write records and wait until all are acknowledged. Raises TryLater where that takes longer than `patience`."""
-    loop = asyncio.get_running_loop()
-    futures: list[asyncio.Future[None]] = [loop.create_future() for _ in outputs]
-    for output, future in zip(outputs, futures, strict=True):
+    if not outputs:
+        return
+    acknowledged: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    left = len(outputs)
 
-        def report(error: Any, record: Any, future: asyncio.Future[None] = future) -> None:
-            _resolve(future, error and RefusedByBroker(error, record))
+    def report(error: Any, record: Any) -> None:
+        """One for all: a future each, and a callback of it, took as long as the rest of it."""
+        nonlocal left
+        left -= 1
+        if acknowledged.done():
+            return
+        if error is not None:
+            acknowledged.set_exception(RefusedByBroker(error, record))
+        elif not left:
+            acknowledged.set_result(None)
 
+    for output in outputs:
         producer.produce(output, report)
     await producer.wait_for_capacity()
     try:
         async with asyncio.timeout(patience):  # wait_for would leave what is gathered to the log where it is cancelled
-            await asyncio.gather(*futures)
+            await acknowledged
     except (TimeoutError, RuntimeError) as error:
         said = f"Kafka did not take the records: {str(error) or 'no acknowledgement in time'}"
         raise TryLater(said, what="Kafka") from error
-
-
-def _resolve(future: asyncio.Future[None], error: BaseException | None) -> None:
-    if future.done():
-        return
-    if error is None:
-        future.set_result(None)
-    else:
-        future.set_exception(error)

@@ -8,8 +8,9 @@ until Kafka has acknowledged them, so a crash in between repeats the same ones, 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 
@@ -31,24 +32,23 @@ from store.segments import Segments
 from streams.conditions.behaviour import Known, Record, pruned
 from streams.conditions.dates import earliest
 from streams.conditions.language import Behaviour
-from streams.segments import Change, Judged, Membership, SegmentIndex, differences, segment_event
+from streams.segments import Judged, Membership, SegmentIndex, differences, segment_event
 
 log = structlog.get_logger()
 
 _EVENTS = "events.segments"
 
 
-@dataclass(slots=True)
-class Customer:
+class Customer(msgspec.Struct):
     """Everything that is known of a customer inside a unit of work, or becomes known."""
 
     profile: Profile | None
-    events: dict[str, Known] = field(default_factory=dict)
+    events: dict[str, Known] = {}
     """What is known of what it did, by behaviour; of `noted` ones that has changed."""
-    noted: set[str] = field(default_factory=set)
-    memberships: dict[str, Membership] = field(default_factory=dict)
-    since: dict[str, datetime] = field(default_factory=dict)
-    unjudged: dict[str, str] = field(default_factory=dict)
+    noted: set[str] = set()
+    memberships: dict[str, Membership] = {}
+    since: dict[str, datetime] = {}
+    unjudged: dict[str, str] = {}
     clocked: Collection[str] | None = None
     """The segments that time alone may take it into or out of; None where it was not judged as it is now."""
 
@@ -184,14 +184,18 @@ class Memberships:
         """
         profile = customer.profile
         customer.unjudged = {one: why for one, why in judged.unjudged.items() if one not in unit.uncounted}
+        told = None
         for change in differences(judged.members, customer.memberships, among):
             segment = change.segment_id
             if segment not in unit.index.definitions or segment in judged.unjudged or segment in unit.uncounted:
                 continue
-            customer.memberships[change.segment_id] = Membership(change.is_entry, change.number)
-            customer.since[change.segment_id] = happened or unit.now
+            customer.memberships[segment] = Membership(change.is_entry, change.number)
+            customer.since[segment] = happened or unit.now
             if happened is not None and profile is not None:
-                unit.events.append((profile.partition, self._event(unit, profile, change, happened)))
+                told = told or msgspec.json.decode(profile.row)
+                definition, serial = unit.index.definitions[segment], unit.states[segment].serial
+                event = segment_event(change, definition, serial, told, profile.epoch, happened)
+                unit.events.append((profile.partition, event))
 
     def judged(self, unit: UnitOfWork, customer_id: str, customer: Customer) -> Judged:
         """The segments that a customer with a profile belongs to now."""
@@ -215,7 +219,8 @@ class Memberships:
             quiet = set()
         become(customer)
         wanted = self.judged(unit, customer_id, customer)
-        self.change(unit, customer, wanted, quiet, None)
+        if quiet:
+            self.change(unit, customer, wanted, quiet, None)
         others = unit.index.definitions.keys() - quiet if quiet else unit.index.definitions
         self.change(unit, customer, wanted, others, happened if tells else None)
 
@@ -234,10 +239,6 @@ class Memberships:
             if pruned(known.record, unit.behaviours[key], unit.now):
                 customer.noted.add(key)
 
-    def _event(self, unit: UnitOfWork, profile: Profile, change: Change, happened: datetime) -> Event:
-        definition, serial = unit.index.definitions[change.segment_id], unit.states[change.segment_id].serial
-        return segment_event(change, definition, serial, msgspec.json.decode(profile.row), profile.epoch, happened)
-
     async def write(self, unit: UnitOfWork, *, profiles: bool = False, keep_due: bool = False) -> None:
         """Keep what has become of a unit of work, and the events that are to tell it.
 
@@ -255,7 +256,7 @@ class Memberships:
         await self._keep_unjudged(unit)
         await _keep_records(unit)
         there = [
-            replace(
+            msgspec.structs.replace(
                 one.profile,
                 due_at=earliest(
                     (
@@ -311,8 +312,8 @@ class Memberships:
 
     def count(self, unit: UnitOfWork) -> int:
         """Count what a unit that is committed has changed; how many memberships."""
-        for _, event in unit.events:
-            self._metrics.segment_changes.labels(event.type.rpartition(".")[2]).inc()
+        for kind, number in Counter(event.type for _, event in unit.events).items():
+            self._metrics.segment_changes.labels(kind.rpartition(".")[2]).inc(number)
         return len(unit.events)
 
 

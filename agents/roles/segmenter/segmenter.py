@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from typing import Any
@@ -70,8 +69,7 @@ def build_segmenter(
     return app, segmenter
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
+class Update(msgspec.Struct, frozen=True, gc=False):
     """A record of `customers`; `row` is the profile as JSON, None where the customer is erased. `stamp`: Unix ms."""
 
     project_id: str

@@ -140,6 +140,10 @@ class Segments:
         rows = await self._fetch("spread_members", project_id, segment_id, limit)
         return {row["customer_id"]: row["profile"] for row in rows}
 
+    async def spread_profiles(self, project_id: str, limit: int) -> dict[str, bytes]:
+        """The profiles, as JSON, of some customers, spread over all of them; by id."""
+        return {row["customer_id"]: row["profile"] for row in await self._fetch("spread_profiles", project_id, limit)}
+
     async def profiles(self, project_id: str, customers: Collection[str]) -> dict[str, bytes]:
         """The profiles, as JSON, of those of some customers who have one."""
         rows = await self._fetch("profiles_by_id", project_id, list(customers))

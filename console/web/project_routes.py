@@ -20,6 +20,7 @@ from console.web import (
     replay,
     resend,
     sections,
+    segment_edit,
     segments,
     send,
     sends,
@@ -37,8 +38,9 @@ from console.web.projects import ProjectRoute
 PROJECT_ROUTES: tuple[ProjectRoute, ...] = (
     *builder.ROUTES, *distributions.ROUTES, *distribution.ROUTES, *messages.ROUTES, *message.ROUTES, *resend.ROUTES,
     *sends.ROUTES, *send.ROUTES, *customers.ROUTES,
-    *segments.ROUTES, *campaigns.ROUTES, *imports.ROUTES, *templates.ROUTES, *template_edit.ROUTES,
-    *template_new.ROUTES, *sections.ROUTES, *previews.ROUTES, *suppressions.ROUTES, *operations.ROUTES,
+    *segment_edit.ROUTES, *segments.ROUTES, *campaigns.ROUTES, *imports.ROUTES, *templates.ROUTES,
+    *template_edit.ROUTES, *template_new.ROUTES, *sections.ROUTES, *previews.ROUTES, *suppressions.ROUTES,
+    *operations.ROUTES,
     *dead_letters.ROUTES, *dead_letter_mend.ROUTES, *replay.ROUTES, *topics.ROUTES, *accounts.ROUTES, *users.ROUTES,
     *keys.ROUTES, *settings.ROUTES, *audit.ROUTES,
 )  # fmt: skip

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+from console.web.builder.records import BuilderFormPage, BuilderPage, WrongLine
 from console.web.project_lists import ListPage
 from console.web.project_pages import ProjectPage
 
@@ -35,6 +36,8 @@ class SegmentsPage(ListPage):
     template: ClassVar[str] = "segments.html"
     title: str = "Segments"
     rows: Sequence[SegmentRow]
+    may_write: bool
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +64,49 @@ class ShownEvents:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentPage(ProjectPage):
-    """One segment: who it is about, how many are in it, and those that it cannot judge."""
+    """One segment: who it is about, how many are in it, and those that it cannot judge.
+
+    `edit` and `remove` are the addresses at which it is changed, None where nobody wrote it; `is_managed` where the
+    page asks whether it is to be removed here although it is managed from Git.
+    """
 
     template: ClassVar[str] = "segment.html"
     segment: SegmentRow
     reasons: Sequence[ShownUnjudged]
     events: Sequence[ShownEvents]
     document: str
+    edit: str | None
+    remove: str
+    is_managed: bool
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentFormPage(BuilderFormPage):
+    """A segment as its names and rows of its condition."""
+
+    template: ClassVar[str] = "segment_form.html"
+
+
+@dataclass(frozen=True, slots=True)
+class ShownCount:
+    """The customers that a draft would have, of those that were `looked_at`; `members` is None where nobody can say."""
+
+    members: int | None
+    unjudged: int
+    reasons: Sequence[ShownUnjudged]
+    looked_at: int
+    customers: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentTextPage(BuilderPage):
+    """A segment as its YAML; `plan` are the lines of applying it and `counted` whom it would have, once it is right."""
+
+    template: ClassVar[str] = "segment_text.html"
+    wrong: Sequence[WrongLine] = ()
+    plan: Sequence[str] | None = None
+    counted: ShownCount | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 from aiohttp import web
 
-from console.control import segments
+from console.control import segment_drafts, segments
 from console.control.document_texts import written
 from console.web.lists import Asked, Field, Found, Listing, page_of
-from console.web.pages import respond
+from console.web.pages import FieldProblem, respond
 from console.web.project_segments import (
     MemberRow,
     MembersPage,
@@ -24,6 +24,7 @@ from console.web.project_segments import (
 from console.web.projects import ProjectRoute, ProjectVisit, base_of, customer_path, named_routes, segment_path
 from console.web.tables import address
 from console.web.words import inert
+from schemas.access import may
 from schemas.segment import SegmentDefinition
 from store.segments import SegmentSummary
 
@@ -38,8 +39,25 @@ async def _find(asked: Asked) -> Found[SegmentRow]:
     return Found([_row(mine, one) for one in rows], following)
 
 
+def edit_path(project_id: str, identity: str | None) -> str:
+    """The address at which a segment is edited; None for a new one."""
+    return f"{base_of(project_id)}/segments/new" if identity is None else _below(project_id, identity, "edit")
+
+
+def _below(project_id: str, identity: str, step: str) -> str:
+    path, _, query = segment_path(project_id, identity).partition("?")
+    return f"{path}/{step}" + (f"?{query}" if query else "")
+
+
 async def show_one(mine: ProjectVisit) -> web.Response:
     """One of them. Raises NotFound, TryLater."""
+    return await page_of_one(mine)
+
+
+async def page_of_one(
+    mine: ProjectVisit, problems: Sequence[FieldProblem] = (), *, is_managed: bool = False
+) -> web.Response:
+    """One of them, with what is wrong with a form there. Raises NotFound, TryLater."""
     found = await segments.show(mine.pool, mine.project_id, mine.text("id"))
     rule = found.summary.definition
     page = SegmentPage(
@@ -54,9 +72,14 @@ async def show_one(mine: ProjectVisit) -> web.Response:
             ShownEvents(one.events, one.topic, one.since, one.is_complete, one.records, one.of) for one in found.counts
         ],
         document=_document(rule),
+        problems=problems,
+        edit=edit_path(mine.project_id, rule.id) if await segment_drafts.is_written(mine.pool, rule) else None,
+        remove=_below(mine.project_id, rule.id, "remove"),
+        is_managed=is_managed,
+        note="It is saved, and computed from now on." if mine.query.get("saved") == "1" else "",
         **mine.frame,
     )
-    return respond(page)
+    return respond(page, 422 if problems else 200)
 
 
 async def _members(asked: Asked) -> Found[MemberRow]:
@@ -92,9 +115,14 @@ def _more(mine: ProjectVisit) -> Mapping[str, Any]:
     return {"segment": named, "segment_path": segment_path(mine.project_id, named) if named else None}
 
 
+def _list_more(mine: ProjectVisit) -> Mapping[str, Any]:
+    note = "It is forgotten, and who was in it." if mine.query.get("removed") == "1" else ""
+    return {"may_write": may(mine.role, "segments:write"), "note": note}
+
+
 LIST = Listing(
     path="/segments", permission="segments:read", row=SegmentRow, find=_find, page=SegmentsPage,
-    unsaid=frozenset({"path", "members_path"}), is_live=True,
+    more=_list_more, unsaid=frozenset({"path", "members_path"}), is_live=True,
 )  # fmt: skip
 MEMBERS = Listing(
     path="/members", permission="segments:read", row=MemberRow, find=_members, page=MembersPage,

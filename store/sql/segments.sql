@@ -54,6 +54,14 @@ select m.customer_id, c.profile from (
 left join segment_customers c on c.project_id = $1 and c.customer_id = m.customer_id
 order by m.customer_id;
 
+-- name: spread_profiles
+-- Profiles of some customers, spread over all of them and each time the same.
+select c.customer_id, c.profile from (
+    select customer_id from segment_customers where project_id = $1
+    order by hashtextextended(customer_id, 0), customer_id limit $2) chosen
+join segment_customers c on c.project_id = $1 and c.customer_id = chosen.customer_id
+order by c.customer_id;
+
 -- name: profiles_by_id
 -- The profiles of those of some customers that have one, with their ids.
 select customer_id, profile from segment_customers where project_id = $1 and customer_id = any($2::text[]);

@@ -21,6 +21,7 @@ from console.control.designs import design_named
 from schemas.access import AccessRole
 from schemas.campaign import CodeConfig
 from schemas.decision import Check
+from schemas.segment import SegmentDefinition
 from store.notices import Notices, nobody
 from store.read_models.recorded import Recorded
 from store.segments import Segments
@@ -172,6 +173,16 @@ async def _things(site: Site) -> None:
     """Segments, campaigns, an import, a template, a notice, a held destination and a key."""
     await segment(site, "poland", LONG, name="Customers in Poland")
     await inside(site, "poland", *(f"cust_{number}" for number in range(8)), LONG)
+    germany = SegmentDefinition(
+        id="germany",
+        project_id="shop",
+        name=LONG,
+        version=1,
+        when={"customer.metadata.country": "DE"},
+        updated_at=utc_now(),
+    )
+    source = f"# {LONG}\nsegment: germany\nwhen: {{customer.metadata.country: DE}}\n"
+    await Segments(site.pool).save([(germany, source)], applied_by="ann", now=utc_now())
     async with Segments(site.pool).transaction() as work:
         await work.put_unjudged("shop", ["cust_9"], [("cust_9", "poland", "customer.metadata.age: must be a number")])
     pattern = CodeConfig(pattern="S-##", length=4, charset="0123456789")

@@ -95,7 +95,7 @@ async def test_each_page_is_for_the_roles_of_its_permission(site: Site, monkeypa
     poland = SegmentDefinition(
         id="poland", project_id="shop", name="P", version=1, members=["c1"], updated_at=utc_now()
     )
-    await Segments(site.pool).save([(poland, "")], applied_by="ann", now=utc_now())
+    await Segments(site.pool).save([(poland, "segment: poland\nmembers: [c1]\n")], applied_by="ann", now=utc_now())
     await put(Recorded(site.pool, KEEP), [status(0, utc_now())])
     await save(site.pool, named())
     await site.pool.execute(

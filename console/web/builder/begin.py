@@ -114,9 +114,8 @@ def trigger_sections(asked: Asked, known: Known) -> list[Section]:
         return made
     fields = Fields.of(trigger)
     paths = sorted({*guard_form.paths_of(fields), *(one for one in known.fields if _is_of(one, trigger))})
-    what, _, opened = asked.do.partition(":")
     guard = guards.guard_of(values.get(guards.KEY), fields)
-    return [*made, *guard_form.sections(guard, fields, paths, opened if what == "group" else None)]
+    return [*made, *guard_form.sections(guard, fields, paths, guard_form.opened(asked.do))]
 
 
 def _is_of(path: str, trigger: Trigger) -> bool:
@@ -165,21 +164,10 @@ def take_trigger(asked: Asked, known: Known) -> Asked:
         whole = {"event": event, **whole} if event else {}
     made = {"trigger": whole or GONE} if whole != before and (whole or before) else {}
     if trigger is not None and event == trigger.type:
-        made |= _guard_changes(asked, trigger)
+        made |= guards.changes(values, form, asked.do, Fields.of(trigger))
     if event not in (event_of(values), BACKFILLED):
         made |= _without(values, "backfill")
     return asked.changed(made)
-
-
-def _guard_changes(asked: Asked, trigger: Trigger) -> dict[str, Any]:
-    fields, when = Fields.of(trigger), asked.values.get(guards.KEY)
-    before = guards.guard_of(when, fields)
-    what, _, place = asked.do.partition(":")
-    after = guards.taken(before, asked.form, fields, place if what == "drop" else "")
-    if guards.is_same(after, before):
-        return {}
-    value = guards.value_of(after)
-    return {} if value is GONE and when is None else {guards.KEY: value}
 
 
 # -- action ----------------------------------------------------------------------------------------------------------

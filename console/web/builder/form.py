@@ -55,7 +55,7 @@ async def show(asked: Asked, found: Sequence[DraftProblem] = (), note: str = "")
     """A step, with what is wrong with its keys. Raises TryLater."""
     step = FORMS[asked.step]
     sections = step.sections(asked, await known_to(asked.mine.pool, asked.project))
-    problems = tuple(_at_fields(sections, found))
+    problems = tuple(at_fields(sections, found))
     page = BuilderFormPage(**asked.frame(problems, note), hint=step.hint, sections=sections)
     return respond(page, UNPROCESSABLE if problems else 200)
 
@@ -93,7 +93,7 @@ def _top(path: str) -> str:
     return path.partition(".")[0].partition("[")[0]
 
 
-def _at_fields(sections: Sequence[Section], found: Sequence[DraftProblem]) -> Iterator[FieldProblem]:
+def at_fields(sections: Sequence[Section], found: Sequence[DraftProblem]) -> Iterator[FieldProblem]:
     """Problems at their fields, those of one field as one."""
     fields = [field for one in sections for field in (*one.fields, *one.more)]
     labels = {field.name: field.label for field in fields}

@@ -229,6 +229,15 @@ def taken(before: Group, form: Mapping[str, str], fields: Fields, dropped: str =
     return _grouped(before, KEY, form, fields, f"{KEY}_{dropped}", tuple(_NOT))
 
 
+def changes(values: Mapping[str, Any], form: Mapping[str, str], do: str, fields: Fields) -> dict[str, Any]:
+    """The condition of a document where a form changes it, else nothing; `do` is what its button says."""
+    what, _, place = do.partition(":")
+    before = guard_of(values.get(KEY), fields)
+    after = taken(before, form, fields, place if what == "drop" else "")
+    made = value_of(after)
+    return {} if is_same(after, before) or (made is GONE and values.get(KEY) is None) else {KEY: made}
+
+
 def _parts(
     before: Sequence[Part], within: str, form: Mapping[str, str], fields: Fields, dropped: str
 ) -> tuple[Part, ...]:

@@ -17,26 +17,37 @@ from streams.conditions.predicates import PREDICATES, tests_for
 _DEEP = 3
 _ALL_OR_ANY = [(one, MODES[one]) for one in ("all", "any")]
 _TESTS = (*PREDICATES, *QUANTIFIERS)
+_WITHOUT = "Without a condition it sends for every event of its trigger."
 ROOT = ""
 """The place of all parts: a group at `2_0` is the first part of the third one."""
 
 
-def sections(guard: Group, fields: Fields, known: Sequence[str], opened: str | None = None) -> list[Section]:
-    """A row for each part, and an empty one; an empty group in its stead at the place that is `opened`."""
-    first = "" if guard.parts else "Without a condition it sends for every event of its trigger."
+def opened(do: str) -> str | None:
+    """The place at which a button begins a group; None of any other button."""
+    what, _, place = do.partition(":")
+    return place if what == "group" else None
+
+
+def sections(
+    guard: Group, fields: Fields, known: Sequence[str], at: str | None = None, without: str = _WITHOUT
+) -> list[Section]:
+    """A row for each part, and an empty one; an empty group in its stead at the place `at`, if any.
+
+    `without` says what comes of it where there is no part.
+    """
     mode = FormField(f"{KEY}_mode", "Of these conditions", guard.mode, kind="choice", choices=_ALL_OR_ANY)
-    whole = Section("Conditions", (mode,) if len(guard.parts) > 1 else (), hint=first)
-    return [whole, *_within(guard.parts, ROOT, fields, known, opened)]
+    whole = Section("Conditions", (mode,) if len(guard.parts) > 1 else (), hint="" if guard.parts else without)
+    return [whole, *_within(guard.parts, ROOT, fields, known, at)]
 
 
 def _within(
-    parts: Sequence[Part], place: str, fields: Fields, known: Sequence[str], opened: str | None
+    parts: Sequence[Part], place: str, fields: Fields, known: Sequence[str], at: str | None
 ) -> Iterator[Section]:
     """The sections of the parts of a group, and of what may be one more."""
     for number, part in enumerate(parts):
-        yield from _section(part, _below(place, number), fields, known, opened)
+        yield from _section(part, _below(place, number), fields, known, at)
     new = _below(place, len(parts))
-    if opened == place:
+    if at == place:
         yield from _section(Group("any"), new, fields, known, None)
         return
     buttons = (Button("stay", "Add this condition"), Button(f"group:{place}", "Begin a group", _of(place)))
@@ -44,7 +55,7 @@ def _within(
     yield Section(legend, _row(Row("", "is", ""), new, fields, known), is_row=True, buttons=buttons, level=_level(new))
 
 
-def _section(part: Part, place: str, fields: Fields, known: Sequence[str], opened: str | None) -> Iterator[Section]:
+def _section(part: Part, place: str, fields: Fields, known: Sequence[str], at: str | None) -> Iterator[Section]:
     named, level, remove = _said(place), _level(place), Button(f"drop:{place}", "", f"Take {_said(place)} out")
     match part:
         case Kept():
@@ -55,12 +66,12 @@ def _section(part: Part, place: str, fields: Fields, known: Sequence[str], opene
             yield Section(f"Condition {named}", row, is_row=True, remove=remove, level=level)
         case Group():
             yield Section(f"Group {named}", (_mode(part, place),), is_row=True, remove=remove, level=level)
-            yield from _within(part.parts, place, fields, known, opened)
+            yield from _within(part.parts, place, fields, known, at)
         case Items():
             row = (*_asked(part.path, part.test, part.at, place, fields, known), _mode(part.group, place))
             yield Section(f"Condition {named}", row, is_row=True, remove=remove, level=level)
             below = items_of(part.path, fields)
-            yield from _within(part.group.parts, place, below, paths_of(below), opened)
+            yield from _within(part.group.parts, place, below, paths_of(below), at)
 
 
 def _mode(group: Group, place: str) -> FormField:

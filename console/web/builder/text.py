@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aiohttp import web
 
 from console.control import drafts
@@ -42,10 +44,15 @@ def plan_lines(planned: PlannedDraft) -> tuple[str, ...]:
 
 def wrong(asked: Asked, error: DraftWrong) -> web.Response:
     """The text, with what is wrong with it."""
-    lines = asked.draft.text.splitlines()
-    found = tuple(WrongLine(one.where, one.path, one.message, _line(lines, one)) for one in error.problems)
     problems = tuple(FieldProblem(FIELD, said(one)) for one in error.problems)
+    found = wrong_lines(asked.draft.text, error.problems)
     return respond(BuilderTextPage(**asked.frame(problems), wrong=found), UNPROCESSABLE)
+
+
+def wrong_lines(text: str, problems: Sequence[DraftProblem]) -> tuple[WrongLine, ...]:
+    """Problems of a text, each with its line as it is written."""
+    lines = text.splitlines()
+    return tuple(WrongLine(one.where, one.path, one.message, _line(lines, one)) for one in problems)
 
 
 def refused(asked: Asked, why: str, *, is_managed: bool = False) -> web.Response:

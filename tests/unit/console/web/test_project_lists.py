@@ -69,7 +69,8 @@ from console.web.project_settings import (
     UserRow,
     UsersPage,
 )
-from tests.unit.console.web import letter_pages, send_pages, template_pages
+from schemas.access import Permission
+from tests.unit.console.web import letter_pages, segment_pages, send_pages, template_pages
 from tests.unit.console.web.test_project_pages import EVIL, NOW, frame, hold
 
 HASH = "ab" * 32
@@ -195,12 +196,15 @@ def workers(**changes: Any) -> WorkersPage:
     return WorkersPage(**(given | changes))
 
 
+WRITES: frozenset[Permission] = frozenset({"segments:write"})
+
+
 def segment(number: int, **changes: Any) -> SegmentPage:
     given: dict[str, Any] = {
         "title": "Poland", "here": "/p/shop/segments", "segment": SEGMENTS[number],
         "reasons": [ShownUnjudged(1234, EVIL, EVIL, "/c")], "document": EVIL, "events": [
             ShownEvents(EVIL, EVIL, NOW, True, 3, 3), ShownEvents(EVIL, EVIL, None, False, 3, 5000),
-        ], **frame(),
+        ], "edit": "/e", "remove": "/r", "is_managed": False, "note": "", **frame(),
     }  # fmt: skip
     return SegmentPage(**(given | changes))
 
@@ -230,7 +234,8 @@ MADE: tuple[tuple[type[ListPage], dict[str, Any]], ...] = (
     (CampaignsPage, {"here": "/p/shop/campaigns", "rows": CAMPAIGNS}),
     (ImportsPage, {"here": "/p/shop/imports", "rows": IMPORTS, "may_cancel": True, "note": "It is canceled."}),
     (ImportsPage, {"here": "/p/shop/imports", "rows": IMPORTS, "may_cancel": False, "note": ""}),
-    (SegmentsPage, {"here": "/p/shop/segments", "rows": SEGMENTS}),
+    (SegmentsPage, {"here": "/p/shop/segments", "rows": SEGMENTS, "may_write": False, "note": ""}),
+    (SegmentsPage, {"here": "/p/shop/segments", "rows": SEGMENTS, "may_write": True, "note": "It is forgotten."}),
     (MembersPage, MEMBERS),
     (MembersPage, {**MEMBERS, "segment": "", "segment_path": None}),
     (NoticesPage, {"here": "/p/shop/notices", "rows": NOTICES}),
@@ -258,9 +263,12 @@ MADE: tuple[tuple[type[ListPage], dict[str, Any]], ...] = (
     (SuppressionsPage, {**SUPPRESSIONS, "given": FORM, "covering": Covering(EVIL, SUPPRESSED, True, ["email"])}),
 )
 PAGES: tuple[ProjectPage, ...] = (
-    *send_pages.PAGES, *template_pages.PAGES, *letter_pages.PAGES,
+    *send_pages.PAGES, *template_pages.PAGES, *letter_pages.PAGES, *segment_pages.PAGES,
     campaign(), campaign(codes=None, may_make=False, note="", problems=[]), segment(0),
-    segment(1, reasons=[], events=[]), workers(), workers(workers=[], partitions=[], others=0, missing=None),
+    segment(1, reasons=[], events=[]), segment(1, granted=WRITES),
+    segment(1, granted=WRITES, edit=None, note="Saved."),
+    segment(1, granted=WRITES, problems=[FieldProblem("sure", EVIL)], is_managed=True),
+    workers(), workers(workers=[], partitions=[], others=0, missing=None),
     template(), template(uses=[], locales=""), template(acts=frozenset(), older=[], note=""),
     settings(), settings(document=None, limits=[]),
     settings(document=None, is_default=False), workers(failure=EVIL, workers=[], partitions=[], missing=None),

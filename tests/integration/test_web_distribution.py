@@ -199,6 +199,6 @@ async def test_what_comes_from_outside_is_text(site: Site) -> None:
     await apply(site, "thanks", name=EVIL, source=f"distribution: thanks\n# {EVIL}\n")
     page = await (await signed_in(site)).ask("GET", PAGE)
     assert page.status == 200
-    assert "<script" not in page.text
+    assert "<script>" not in page.text
     assert "\u202e" not in page.text
     assert "{{ 7 * 7 }}" in page.text

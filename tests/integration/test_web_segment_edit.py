@@ -58,7 +58,7 @@ async def test_one_is_made_by_rows_counted_and_then_saved(site: Site) -> None:
     form: Any = {"segment": "poland", "name": f"Poland {EVIL}", "when_0_path": "customer.metadata.country",
             "when_0_test": "starts_with", "when_0_value": "P"}  # fmt: skip
     page = await post(mine, NEW, "next", text_of(await mine.ask("GET", NEW)), step="form", **form)
-    assert (page.status, "<script" in page.text) == (200, False)
+    assert (page.status, "<script>" in page.text) == (200, False)
     assert counted(page) == "2, of 4 customers in all."
     assert "1 that it cannot judge" in page.text
     assert re.findall(r"<code>(c\d)</code>", page.text) == ["c3"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -31,6 +31,8 @@ MOST = 100_000
 
 _TAILED = ("partition", "offset", "value")
 """The members of a line that `tidings tail` prints."""
+_Read = tuple[str, JsonObject | BadRecord, Headers]
+"""The place of a record, what it holds, or why that cannot be read, and its headers."""
 _LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 """A recording may be of any time: events of the future wait in it for the simulation."""
 
@@ -65,10 +67,14 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """Events in the order of their times, and for each record that is not one its place and why."""
+    """Events in the order of their times, and for each record that is not one its place and why.
+
+    `is_cut` where there are older ones, which were left out.
+    """
 
     events: tuple[Recorded, ...] = ()
     wrong: tuple[tuple[str, str], ...] = ()
+    is_cut: bool = False
 
     @classmethod
     def joined(cls, parts: Iterable[Recording]) -> Recording:
@@ -123,18 +129,24 @@ def from_topics(wire: Wire, topics: Collection[str], whose: Whose) -> Recording:
 
 def newest_of(wire: Wire, topic: str, whose: Whose, most: int) -> Recording:
     """The newest events of a topic: those among about `most` records at the ends of its partitions. Raises TryLater."""
-    return _recording(_of_topic(wire, topic, most), whose)
-
-
-def _of_topic(wire: Wire, topic: str, most: int | None = None) -> Iterator[tuple[str, JsonObject | BadRecord, Headers]]:
     with TopicReader(wire, topic) as reader:
-        start = {} if most is None else _near_the_ends(reader, most)
-        for message in reader.until_now(start=start):
-            place = f"{topic}-{message.partition()}@{message.offset()}"
-            try:
-                yield place, reader.decode(message), headers_of(message)
-            except BadRecord as error:
-                yield place, error, ()
+        start = _near_the_ends(reader, most)
+        is_cut = any(start[partition] > reader.bounds(partition)[0] for partition in reader.partitions)
+        return replace(_recording(_read_from(reader, topic, start), whose), is_cut=is_cut)
+
+
+def _of_topic(wire: Wire, topic: str) -> Iterator[_Read]:
+    with TopicReader(wire, topic) as reader:
+        yield from _read_from(reader, topic, {})
+
+
+def _read_from(reader: TopicReader, topic: str, start: Mapping[int, int]) -> Iterator[_Read]:
+    for message in reader.until_now(start=start):
+        place = f"{topic}-{message.partition()}@{message.offset()}"
+        try:
+            yield place, reader.decode(message), headers_of(message)
+        except BadRecord as error:
+            yield place, error, ()
 
 
 def _near_the_ends(reader: TopicReader, most: int) -> dict[int, int]:
@@ -144,7 +156,7 @@ def _near_the_ends(reader: TopicReader, most: int) -> dict[int, int]:
     return {partition: max(low, end - each) for partition, (low, end) in bounds.items()}
 
 
-def _recording(records: Iterable[tuple[str, JsonObject | BadRecord, Headers]], whose: Whose) -> Recording:
+def _recording(records: Iterable[_Read], whose: Whose) -> Recording:
     events: deque[Recorded] = deque(maxlen=MOST)
     wrong: list[tuple[str, str]] = []
     for place, record, headers in records:

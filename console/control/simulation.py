@@ -77,6 +77,17 @@ class Simulation:
             (step.decision.distribution.id, step.decision.outcome, step.decision.reason or "") for step in self.steps
         )
 
+    @property
+    def ends(self) -> dict[tuple[str, str], tuple[Step, ...]]:
+        """The last decision of each event and distribution, for each of its channels."""
+        last: dict[tuple[str, str], dict[str, Step]] = {}
+        for step in self.steps:
+            steps = last.setdefault(step.fate, {})
+            if step.decision.channel is not None:
+                steps.pop("", None)  # the whole waited, and its messages came of it
+            steps[step.decision.channel or ""] = step
+        return {fate: tuple(steps.values()) for fate, steps in last.items()}
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -167,20 +178,10 @@ def outcome_words(decision: Decision) -> str:
 
 def _fates(simulation: Simulation) -> dict[tuple[str, str], tuple[tuple[str, ...], str]]:
     """The decisions at the end of each event and distribution, with their moments where something is sent."""
-    last: dict[tuple[str, str], dict[str, Step]] = {}
-    for step in simulation.steps:
-        steps = last.setdefault(step.fate, {})
-        if step.decision.channel is not None:
-            steps.pop("", None)  # the whole waited, and its messages came of it
-        steps[step.decision.channel or ""] = step
     return {
-        fate: (tuple(sorted(_at_the_end(step) for step in steps.values())), _customer(steps))
-        for fate, steps in last.items()
+        fate: (tuple(sorted(map(_at_the_end, steps))), steps[0].decision.customer_id)
+        for fate, steps in simulation.ends.items()
     }
-
-
-def _customer(steps: Mapping[str, Step]) -> str:
-    return next(step.decision.customer_id for step in steps.values())
 
 
 def _at_the_end(step: Step) -> str:

@@ -412,3 +412,46 @@ async def test_a_preflight_says_what_would_stop_it(site: Site) -> None:
     assert "Nothing is known of whom it goes to" in said
     wrong = await at(mine, private, "summary")
     assert "What is missing or wrong" in wrong.text, "a private address is refused before"
+
+
+WEEK = """distribution: thanks
+name: Thanks
+status: DRAFT
+trigger: customer.order.paid
+when: {order.amount: {at_least: 1000}}
+consent: marketing
+channels: [{webhook: {url: "https://hooks.example.com/x", type: told}}]
+starts_at: 2030-01-01T00:00:00Z
+"""
+
+
+async def test_the_last_week_is_judged_as_if_it_had_been_live(site: Site, wiring: Wiring) -> None:
+    mine, now = await signed_in(site, "editor"), utc_now()
+    none = await press(mine, await at(mine, WEEK, "summary"), "week")
+    assert "No event of its trigger came in the last week." in html.unescape(none.text)
+    events = []
+    for number, (amount, days) in enumerate([(1500, 1), (2000, 2), (10, 3), (3000, 3), (5000, 9)]):
+        event = TRIGGERS["customer.order.paid"].sample(project_id="shop", event_id=f"ev_{number}")
+        event["created_at"] = (now - timedelta(days=days)).isoformat()
+        event["data"]["order"]["amount"] = amount
+        event["data"]["customer"] = {"id": f"c{number}"}
+        events.append(event)
+    events.append(TRIGGERS["customer.order.created"].sample(project_id="shop", event_id="ev_other"))
+    reading = Reading("shop", timedelta(days=30), now)
+    published = await publish_lines(wiring, map(msgspec.json.encode, events), reading)
+    assert published.problems == ()
+    profiles = [{"id": f"c{number}", "consents": {"marketing": number != 3}} for number in range(5)]
+    of_profiles = Reading("shop", timedelta(days=30), now, customers=True)
+    assert (await publish_lines(wiring, map(msgspec.json.encode, profiles), of_profiles)).problems == ()
+    page = await press(mine, await at(mine, WEEK, "summary"), "week")
+    said = html.unescape(page.text)
+    assert "Of 4 events (all that came in the last week): 2 customers would have had a message." in said, (
+        said.partition('id="week"')[2][:600]
+    )
+    rows = re.findall(r'<th scope="row">([^<]*)</th><td>([^<]*)</td><td class="number">(\d+)</td>', said)
+    assert sorted(rows) == [
+        ("skipped", "its conditions do not fit", "1"),
+        ("skipped", "the customer has not given this consent", "1"),
+        ("to be sent", "", "2"),
+    ]
+    assert text_of(page).replace("\r\n", "\n") == WEEK

@@ -161,6 +161,23 @@ class Tried:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownCame:
+    """A way in which messages or events of the last week would have ended, why, and how many."""
+
+    outcome: str
+    why: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShownWeek:
+    """Of the events of the last week: what they would have caused, in a sentence and by how it ends."""
+
+    text: str
+    came: Sequence[ShownCame] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ShownFinding:
     """One thing that a preflight found, what it means, what was seen, what would be right, and of how many."""
 
@@ -205,6 +222,7 @@ class BuilderSummaryPage(BuilderPage):
     warnings: Sequence[str] = ()
     backfills: Sequence[BackfillChoice] = ()
     tried: Tried | None = None
+    week: ShownWeek | None = None
     preflight: ShownPreflight | None = None
 
 

@@ -78,6 +78,8 @@ async def _take(asked: Asked) -> web.Response:
             return await summary.last_event(asked)
         case "try":
             return await summary.try_event(asked)
+        case "week":
+            return await summary.judge_week(asked)
         case "preflight":
             return await summary.look_over(asked)
         case "live":

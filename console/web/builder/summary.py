@@ -18,6 +18,7 @@ from console.control.explain import simulate
 from console.control.known_memberships import KnownMemberships
 from console.control.left_with_us import with_choices
 from console.control.not_found import NotFound
+from console.control.past_week import MOST, PastWeek, past_week
 from console.control.preflight.finding import MEANINGS, Finding
 from console.control.preflight.preflight import Asked as PreflightAsked
 from console.control.preflight.preflight import Preflight, preflight
@@ -27,10 +28,20 @@ from console.control.simulation import outcome_words
 from console.web.builder import form as forms
 from console.web.builder import text
 from console.web.builder.asked import Asked
-from console.web.builder.records import BackfillChoice, BuilderSummaryPage, ShownFinding, ShownPreflight, Tried, Wrong
+from console.web.builder.records import (
+    BackfillChoice,
+    BuilderSummaryPage,
+    ShownCame,
+    ShownFinding,
+    ShownPreflight,
+    ShownWeek,
+    Tried,
+    Wrong,
+)
 from console.web.builder.steps import SUMMARY, TEXT
 from console.web.pages import FieldProblem, respond
 from console.web.projects import base_of
+from console.web.reasons import sentence
 from console.web.summary import sentences
 from console.web.tables import address
 from console.web.words import count_of, inert
@@ -51,6 +62,8 @@ _NEWEST = 2_000
 """Records of a topic that are looked through for the last event of a type."""
 _PATIENCE = 15.0
 _PREFLIGHT_SECONDS = 25.0
+_WEEK_SECONDS = 40.0
+_ENDS = {"emitted": "to be sent", "deferred": "still waits"}
 _LONGEST_EVENT = 256 * 1024
 _WHO: tuple[BackfillWho, ...] = ("only_later", "now_and_later", "members_now")
 
@@ -201,6 +214,39 @@ def _read_event(asked: Asked) -> JsonObject:
     if event.get("project_id") != project_id:
         raise BadRecord(invalid(event.get("project_id"), f'"{project_id}", or left out'), path="project_id")
     return event
+
+
+# -- the last week ----------------------------------------------------------------------------------------------------
+
+
+async def judge_week(asked: Asked) -> web.Response:
+    """The summary with what it would have made of the events of the last week. Raises TryLater."""
+    mine, page = asked.mine, await page_of(asked)
+    if not page.is_ready:
+        return respond(page, text.UNPROCESSABLE)
+    rule = (await replace(asked, draft=_as_live(asked)).plan()).distribution
+    try:
+        async with asyncio.timeout(_WEEK_SECONDS):
+            found = await past_week(mine.pool, mine.wiring, mine.project_id, rule, asked.project.zone, mine.now)
+    except (TryLater, TimeoutError, TidingsError) as error:
+        said = "it takes too long" if isinstance(error, TimeoutError) else inert(error)
+        return respond(replace(page, week=ShownWeek(f"It cannot be said what it would have sent: {said}.")))
+    came = [ShownCame(_ENDS.get(one.outcome, one.outcome), sentence(one.reason), one.number) for one in found.came]
+    return respond(replace(page, week=ShownWeek(_of_week(found), came)))
+
+
+def _of_week(found: PastWeek) -> str:
+    if found.since is None:
+        less = "" if found.is_all else f" among the newest {MOST:,} records of its topic"
+        return f"No event of its trigger came in the last week{less}."
+    whole = "all that came in the last week" if found.is_all else f"the newest, since {found.since:%d %B %H:%M} UTC"
+    known = (
+        ""
+        if found.has_profiles
+        else " Judged by the profiles that the events bring along: others take too long to read."
+    )
+    would = f"{count_of(found.customers, 'customer')} would have had a message"
+    return f"Of {count_of(found.events, 'event')} ({whole}): {would}.{known}"
 
 
 # -- preflight -------------------------------------------------------------------------------------------------------

@@ -18,9 +18,11 @@ from console.web.builder.records import (
     Button,
     FormField,
     Section,
+    ShownCame,
     ShownFinding,
     ShownMeanwhile,
     ShownPreflight,
+    ShownWeek,
     Tab,
     Tried,
     Wrong,
@@ -55,7 +57,7 @@ SUMMARY = BuilderSummaryPage(
     **around(), canonical=EVIL, may_set_live=True, may_test=True, event=EVIL, is_ready=True, sentences=[EVIL],
     plan=[EVIL],
     warnings=[EVIL], backfills=[BackfillChoice("only_later", EVIL, True), BackfillChoice("members_now", EVIL, False)],
-    tried=Tried(EVIL, CHECKS, [EVIL]),
+    tried=Tried(EVIL, CHECKS, [EVIL]), week=ShownWeek(EVIL, [ShownCame(EVIL, EVIL, 3)]),
     preflight=ShownPreflight(EVIL, [ShownFinding("blocker", EVIL, EVIL, EVIL, EVIL, "1 of 2")], False),
 )  # fmt: skip
 EXAMPLES: tuple[BuilderPage, ...] = (

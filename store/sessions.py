@@ -73,10 +73,12 @@ class Sessions:
         return begun is not None
 
     async def begin_by_identity(
-        self, token: str, session_id: str, user_id: str, comer: Comer, *, issuer: str, subject: str
+        self, token: str, session_id: str, user_id: str, comer: Comer, *, issuer: str, subject: str, hint: str = ""
     ) -> bool:
-        """Begin one for somebody whom an issuer names; False where they are not linked by now, or may not."""
-        row = session_id, user_id, self._longest, comer.network, storable(comer.agent), issuer, subject
+        """Begin one for somebody whom an issuer names; False where they are not linked by now, or may not. The `hint`
+        proves to it whose session ends.
+        """
+        row = session_id, user_id, self._longest, comer.network, storable(comer.agent), issuer, subject, hint
         async with changing(self._pool) as connection:
             begun = await connection.fetchval(self._sql["begin_by_identity"], hash_of_token(token), *row)
             if begun is not None:
@@ -121,6 +123,12 @@ class Sessions:
                 await self._pool.execute(self._sql["note_use"], row["session_id"])
         email, display_name = values.pop("email"), values.pop("display_name")
         return SignedIn(Session(**values), email, display_name)
+
+    async def provider_hint(self, session_id: str) -> str | None:
+        """What proves to an OpenID provider whose session it is, if it was kept; None of one that began otherwise."""
+        async with passing_errors(self._pool):
+            hint: str | None = await self._pool.fetchval(self._sql["provider_hint"], session_id)
+        return hint
 
     async def of_user(self, user_id: str) -> list[Session]:
         """Those of a user that are not over, the newest first."""

@@ -24,7 +24,7 @@ from console.http.headers import add_headers
 from console.http.health import health_routes
 from console.http.serving import in_url, serve
 from console.web.server import WebServer
-from console.web.single_sign_on import CALLBACK_PATH
+from console.web.single_sign_on import CALLBACK_PATH, SIGNED_OUT_PATH
 from console.web.visit import MOST_BYTES
 from deploy.settings.settings import Settings
 from schemas.errors import TryLater
@@ -69,7 +69,8 @@ def provider_of(settings: Settings) -> Provider | None:
     """The OpenID provider of the settings, which nobody is asked for before somebody signs in by it."""
     if not settings.oidc.issuer:
         return None
-    return Provider(settings.oidc, settings.web.url.rstrip("/") + CALLBACK_PATH, utc_now)
+    url = settings.web.url.rstrip("/")
+    return Provider(settings.oidc, url + CALLBACK_PATH, utc_now, signed_out_uri=url + SIGNED_OUT_PATH)
 
 
 async def _announce_first_link(

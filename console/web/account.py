@@ -11,6 +11,7 @@ from aiohttp import web
 from console.control import sessions as control
 from console.control import sign_in
 from console.control.sign_in import SignInRefused
+from console.web import single_sign_on
 from console.web.pages import (
     FieldProblem,
     PasswordPage,
@@ -97,9 +98,11 @@ async def end_sessions(visit: Visit) -> web.Response:
 
 
 async def sign_out(visit: Visit) -> web.Response:
-    """End this session, and have the browser forget it."""
-    await sign_in.sign_out(visit.door.sessions, visit.signed_in)
-    response = see("/sign-in")
+    """End this session, and have the browser forget it; one that began by a provider is ended there as well."""
+    who, sessions = visit.signed_in, visit.door.sessions
+    hint = await sessions.provider_hint(who.session.session_id)
+    await sign_in.sign_out(sessions, who)
+    response = await single_sign_on.sign_out(visit, hint)
     visit.cookie.forget(response)
     return response
 

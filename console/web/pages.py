@@ -70,6 +70,16 @@ class MessagePage(Page):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignedOutPage(Page):
+    """Whoever has signed out here goes on to their provider, at once."""
+
+    template: ClassVar[str] = "signed_out.html"
+    title: str = "Signed out"
+    address: str
+    provider: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SignInPage(Page):
     """The address and the password, and what else there is; `next_page` is where one goes on to."""
 
@@ -174,7 +184,7 @@ class StartPage(Page):
 
 
 PAGES: tuple[type[Page], ...] = (
-    MessagePage, SignInPage, WelcomePage, PasswordPage, SessionsPage, PasskeysPage, StartPage,
+    MessagePage, SignedOutPage, SignInPage, WelcomePage, PasswordPage, SessionsPage, PasskeysPage, StartPage,
 )  # fmt: skip
 
 

@@ -83,6 +83,7 @@ class WebServer:
             web.post("/sign-in", self._page(entrance.enter, is_open=True)),
             web.get("/sign-in/oidc", self._page(single_sign_on.leave, is_open=True)),
             web.get(single_sign_on.CALLBACK_PATH, self._page(single_sign_on.come_back, is_open=True)),
+            web.get(single_sign_on.SIGNED_OUT_PATH, self._page(single_sign_on.come_back_signed_out, is_open=True)),
             web.post("/sign-in/oidc/unlink", self._page(single_sign_on.unlink)),
             web.post("/sign-in/passkey/options", self._page(passkeys.ask_sign_in, is_open=True)),
             web.post("/sign-in/passkey", self._page(passkeys.enter, is_open=True)),

@@ -13,7 +13,7 @@ from console.control.oidc.tokens import OidcRefused, Reason
 from console.web.entrance import sign_in_page
 from console.web.guard import TokenCookie, is_from_a_page_of_ours
 from console.web.next_page import next_page_of
-from console.web.pages import FieldProblem, MessagePage, respond, see
+from console.web.pages import FieldProblem, MessagePage, SignedOutPage, respond, see
 from console.web.visit import Visit
 from console.web.words import as_sentence
 from schemas.errors import TidingsError, TryLater
@@ -22,6 +22,7 @@ from schemas.user import TOKEN_BYTES, make_token
 log = structlog.get_logger()
 
 CALLBACK_PATH = "/sign-in/oidc/callback"
+SIGNED_OUT_PATH = "/sign-in/oidc/signed-out"
 _PLACE = "provider"
 _SAID: Mapping[Reason, str] = {
     "not_ours": "This sign-in was begun in another browser, was used already, or took too long. Begin again",
@@ -67,6 +68,43 @@ async def come_back(visit: Visit) -> web.Response:
         log.warning("oidc_refused", reason=error.reason, why=str(error))
         return _refused(visit, _SAID[error.reason].format(provider=visit.provider))
     return see(done.next_page) if done.token is None else await visit.enter(done.token, done.next_page)
+
+
+async def sign_out(visit: Visit, hint: str | None) -> web.Response:
+    """Send whoever has signed out here on to the provider, where their session began by it and it has a page for that.
+
+    The page does so by itself: browsers let no form lead to another site that the policy does not name.
+    """
+    oidc, cookie = visit.oidc, visit.oidc_cookie
+    if oidc is None or cookie is None or hint is None:
+        return see("/sign-in")
+    browser = cookie.read(visit.request) or make_token(visit.random(TOKEN_BYTES))
+    try:
+        address = await entering.sign_out_url(oidc, hint, browser)
+    except TryLater as error:
+        log.warning("not_now", why=str(error))
+        said = f"You are signed out here. {visit.provider} does not answer: you may be signed in there still."
+        return respond(_signed_out(said))
+    if address is None:
+        return see("/sign-in")
+    response = respond(SignedOutPage(address=address, provider=visit.provider))
+    cookie.keep(response, browser)
+    return response
+
+
+async def come_back_signed_out(visit: Visit) -> web.Response:
+    """Say so to who signed out here, and then at the provider."""
+    _, cookie = _configured(visit)
+    browser, state = cookie.read(visit.request), visit.request.query.get("state", "")
+    if visit.who is not None or not browser or state != entering.state_of_end(browser):
+        return see("/" if visit.who is not None else "/sign-in")
+    response = respond(_signed_out(f"You are signed out here and at {visit.provider}."))
+    cookie.forget(response)
+    return response
+
+
+def _signed_out(said: str) -> MessagePage:
+    return MessagePage(title="Signed out", text=said, link="/sign-in", link_text="Sign in")
 
 
 async def unlink(visit: Visit) -> web.Response:

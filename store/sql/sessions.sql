@@ -21,8 +21,8 @@ with forgotten as (
         select ctid from sessions where ends_at < now() limit 100 for update skip locked
     ))
 )
-insert into sessions (session_hash, session_id, user_id, ends_at, network, agent)
-select $1, $2, u.user_id, now() + $4::interval, $5, $6
+insert into sessions (session_hash, session_id, user_id, ends_at, network, agent, provider_hint)
+select $1, $2, u.user_id, now() + $4::interval, $5, $6, $9
 from users u
 where u.user_id = $3 and u.state = 'active'
   and exists (select from user_identities i where i.user_id = u.user_id and i.issuer = $7 and i.subject = $8)
@@ -68,6 +68,10 @@ s.session_id, s.user_id, s.began_at, s.used_at, s.ends_at, s.network, s.agent
 select :session, u.email, u.display_name, s.used_at < now() - interval '1 minute' as is_use_old
 from sessions s join users u on u.user_id = s.user_id
 where s.session_hash = $1 and s.ends_at > now() and s.used_at > now() - $2::interval and u.state = 'active';
+
+-- name: provider_hint
+-- What proves to an OpenID provider whose session it is; null of one that began otherwise.
+select provider_hint from sessions where session_id = $1;
 
 -- name: note_use
 -- A session is used; written at most once a minute.

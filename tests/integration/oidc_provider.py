@@ -19,6 +19,7 @@ from joserfc import jwk, jwt
 
 CLIENT, SECRET = "tidings", "planted-client-secret"
 REDIRECT = "https://tidings.shop.example/sign-in/oidc/callback"
+SIGNED_OUT = "https://tidings.shop.example/sign-in/oidc/signed-out"
 
 
 def new_key(kid: str, kind: str = "RSA") -> Any:
@@ -39,6 +40,7 @@ class OpenIdProvider:
     answer: dict[str, str] = field(default_factory=dict)
     sign: Any = None
     is_down: bool = False
+    redirect: str = REDIRECT
     codes: dict[str, Mapping[str, str]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
@@ -69,7 +71,7 @@ class OpenIdProvider:
         asked = dict(request.query)
         right = {
             "client_id": CLIENT,
-            "redirect_uri": REDIRECT,
+            "redirect_uri": self.redirect,
             "response_type": "code",
             "code_challenge_method": "S256",
         }
@@ -78,7 +80,7 @@ class OpenIdProvider:
         code = secrets.token_urlsafe(16)
         self.codes[code] = asked
         answer = urlencode({"code": code, "state": asked["state"], **self.answer})
-        return web.Response(status=302, headers={"location": f"{REDIRECT}?{answer}"})
+        return web.Response(status=302, headers={"location": f"{self.redirect}?{answer}"})
 
     async def token(self, request: web.Request) -> web.Response:
         form = await request.post()
@@ -87,7 +89,8 @@ class OpenIdProvider:
         challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=")
         pair = base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode()
         is_client = request.headers["authorization"] == f"Basic {pair}"
-        if asked is None or not is_client or form["redirect_uri"] != REDIRECT or asked["code_challenge"] != challenge:
+        is_ours = is_client and form["redirect_uri"] == self.redirect
+        if asked is None or not is_ours or asked["code_challenge"] != challenge:
             return web.json_response({"error": "invalid_grant"}, status=400)
         now = int(time.time())
         claims = {
@@ -95,6 +98,12 @@ class OpenIdProvider:
         }  # fmt: skip
         told = {name: one for name, one in {**claims, **self.claims}.items() if one is not None}
         return web.json_response({"id_token": self.signed(told), "access_token": "at", "token_type": "Bearer"})
+
+    async def out(self, request: web.Request) -> web.Response:
+        """Sign out, and go back: what else it would do, it does not need for that."""
+        asked = request.query
+        location = f"{asked['post_logout_redirect_uri']}?{urlencode({'state': asked['state']})}"
+        return web.Response(status=302, headers={"location": location})
 
     async def me(self, request: web.Request) -> web.Response:
         return web.json_response(self.userinfo, status=200 if request.headers["authorization"] == "Bearer at" else 401)
@@ -116,6 +125,7 @@ async def running_provider() -> AsyncIterator[OpenIdProvider]:
             web.get("/realm/authorize", provider.authorize),
             web.post("/realm/token", provider.token),
             web.get("/realm/me", provider.me),
+            web.get("/realm/out", provider.out),
         ]
     )
     runner = web.AppRunner(app)

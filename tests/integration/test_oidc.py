@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import html
+import json
 import os
+import re
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -34,6 +38,7 @@ from tests.integration.oidc_provider import (
     CLIENT,
     REDIRECT,
     SECRET,
+    SIGNED_OUT,
     OpenIdProvider,
     by_another_key,
     by_nothing,
@@ -110,7 +115,7 @@ async def serving(settings: Settings, dsn: str, **changes: Any) -> AsyncIterator
     async with running_provider() as outer:
         made, runners, ports = [], [], []
         for _ in range(2):
-            made.append(Provider(settings_of(outer, **changes), REDIRECT, utc_now))
+            made.append(Provider(settings_of(outer, **changes), REDIRECT, utc_now, signed_out_uri=SIGNED_OUT))
             server = WebServer(Wiring(mine), database.pool, passwords, provider=made[-1])
             runner, port = await listen(mine, server)
             runners.append(runner)
@@ -568,3 +573,88 @@ async def test_no_secret_is_in_a_log_or_an_audit_row(sso: Sso) -> None:
     told = {**parse_qs(urlsplit(address).query), **parse_qs(urlsplit(back).query)}
     secrets = [told[name][0] for name in ("state", "nonce", "code", "code_challenge")]
     assert kept and not [one for one in (*secrets, SECRET, KIM, "kim-1", *browser.cookies.values()) if one in text]
+
+
+# -- signing out ----------------------------------------------------------------------------------------------------
+
+
+async def signed_out(sso: Sso, browser: Browser) -> str:
+    """The address at the provider that the page of whoever has signed out goes on to."""
+    page = await browser.ask("POST", "/sign-out", {})
+    assert (page.status, page.title) == (200, "Signed out"), page.text
+    found = re.search(r'<meta http-equiv="refresh" content="0; url=([^"]+)">', page.text)
+    assert found is not None
+    return html.unescape(found[1])
+
+
+@pytest.fixture
+async def leaving(sso: Sso) -> Sso:
+    sso.provider.metadata = {"end_session_endpoint": f"{sso.provider.issuer}/out?realm=shop"}
+    return sso
+
+
+async def test_who_signs_out_here_signs_out_at_the_provider_and_comes_back(leaving: Sso) -> None:
+    browser = leaving.browser()
+    await leaving.enter(browser)
+    token = await leaving.site.pool.fetchval("select provider_hint from sessions")
+    address = await signed_out(leaving, browser)
+    assert await leaving.site.pool.fetchval("select count(*) from sessions") == 0, "before anybody goes anywhere"
+    assert "__Host-tidings" not in browser.cookies
+    assert address.startswith(f"{leaving.provider.issuer}/out?realm=shop&")
+    asked = {name: one for name, (one,) in parse_qs(urlsplit(address).query).items()}
+    assert asked["id_token_hint"] == token
+    claims = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
+    assert (claims["sub"], asked["client_id"]) == ("kim-1", CLIENT)
+    assert asked["post_logout_redirect_uri"] == SIGNED_OUT
+    back = await browser.ask("GET", f"/sign-in/oidc/signed-out?state={asked['state']}", sec_fetch_site="cross-site")
+    assert (back.status, "signed out here and at Our Login" in back.text) == (200, True)
+    assert [action for _, action in await leaving.told()][-1] == "user.sessions_ended"
+
+
+async def test_a_state_that_is_not_of_this_browser_says_nothing(leaving: Sso) -> None:
+    browser, other = leaving.browser(), leaving.browser()
+    await leaving.enter(browser)
+    state = parse_qs(urlsplit(await signed_out(leaving, browser)).query)["state"][0]
+    await leaving.begin(other)
+    for one, said in ((other, state), (leaving.browser(), state), (browser, ""), (browser, "x")):
+        page = await one.ask("GET", f"/sign-in/oidc/signed-out?state={said}")
+        assert (page.status, page.headers["location"]) == (303, "/sign-in")
+    await leaving.enter(other)
+    page = await other.ask("GET", f"/sign-in/oidc/signed-out?state={state}")
+    assert (page.status, page.headers["location"]) == (303, "/"), "nobody is signed out by a link"
+
+
+@pytest.mark.parametrize("endpoint", [None, "http://evil.example/out", "javascript:alert(1)"])
+async def test_where_the_provider_has_no_such_page_one_signs_out_here_alone(sso: Sso, endpoint: str | None) -> None:
+    sso.provider.metadata = {"end_session_endpoint": endpoint}
+    browser = sso.browser()
+    await sso.enter(browser)
+    page = await browser.ask("POST", "/sign-out", {})
+    assert (page.status, page.headers["location"]) == (303, "/sign-in")
+    assert await sso.site.pool.fetchval("select count(*) from sessions") == 0
+
+
+async def test_who_came_by_a_password_signs_out_here_alone(leaving: Sso) -> None:
+    await leaving.site.add()
+    browser = leaving.browser()
+    await browser.sign_in()
+    assert (await browser.ask("POST", "/sign-out", {})).headers["location"] == "/sign-in"
+
+
+async def test_a_provider_that_is_away_keeps_nobody_signed_in_here(settings: Settings, dsn: str) -> None:
+    async with serving(settings, dsn) as sso:
+        sso.provider.metadata = {"end_session_endpoint": f"{sso.provider.issuer}/out"}
+        browser = sso.browser()
+        await sso.enter(browser)
+        sso.provider.is_down = True
+        elsewhere = Browser(sso.other, sso.site.session, browser.cookies)  # which has not asked it before
+        page = await elsewhere.ask("POST", "/sign-out", {})
+        assert (page.status, "may be signed in there still" in page.text) == (200, True)
+        assert await sso.site.pool.fetchval("select count(*) from sessions") == 0
+
+
+async def test_a_token_that_is_too_long_for_an_address_is_left_out(leaving: Sso) -> None:
+    browser = leaving.browser()
+    await leaving.enter(browser, groups=["staff", *(f"group-{number}" for number in range(600))])
+    asked = parse_qs(urlsplit(await signed_out(leaving, browser)).query)
+    assert "id_token_hint" not in asked and asked["client_id"] == [CLIENT]

@@ -23,6 +23,7 @@ import structlog
 
 from agents.wiring import Wiring
 from console.control import user_links, users
+from console.control.oidc.provider import Provider
 from console.control.passwords import Cost, Passwords
 from console.control.users import NewUser
 from console.http.database import LateDatabase
@@ -103,10 +104,13 @@ class Site:
 
 
 @asynccontextmanager
-async def running(settings: Settings, dsn: str, web: Web, *, live_every: float = 0.2) -> AsyncIterator[Site]:
+async def running(
+    settings: Settings, dsn: str, web: Web, *, live_every: float = 0.2, provider: Provider | None = None
+) -> AsyncIterator[Site]:
     mine = replace(settings, postgres=Postgres(dsn=Secret(dsn)), web=web)
     database, passwords = LateDatabase(mine), Passwords(cost=Cost(kib=64, passes=1))
-    runner, port = await listen(mine, WebServer(Wiring(mine), database.pool, passwords, live_every=live_every))
+    server = WebServer(Wiring(mine), database.pool, passwords, provider=provider, live_every=live_every)
+    runner, port = await listen(mine, server)
     try:
         with structlog.testing.capture_logs() as logged:
             async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:

@@ -38,6 +38,8 @@ from store.users import UserChange
 BY_GROUPS = "oidc"
 """Who gives and takes the roles of groups, as the audit log names it."""
 _LASTS = timedelta(minutes=10)
+_LONGEST_HINT = 4096
+"""Characters of a token that goes into an address later: servers refuse longer ones (414)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,8 @@ async def end(
         raise OidcRefused("not_ours", "nothing was begun here that has this state")
     if answer.error or not answer.code:
         raise OidcRefused("denied", "the provider answers without a code")
-    claims = await oidc.provider.claims(answer.code, answer.issuer, Waiting(attempt.nonce, attempt.verifier))
+    proved = await oidc.provider.proved(answer.code, answer.issuer, Waiting(attempt.nonce, attempt.verifier))
+    claims = proved.claims
     one = Identity(oidc.provider.settings.issuer, claims["sub"])
     if attempt.session_id is not None:
         if who is None or who.session.session_id != attempt.session_id:
@@ -108,10 +111,23 @@ async def end(
     if not is_in_some:
         raise OidcRefused("no_group", f"{user_id} is in no group that has a role, and has none by hand")
     token, session_id = make_token(random(TOKEN_BYTES)), make_session_id(random(TOKEN_BYTES))
-    names = {"issuer": one.issuer, "subject": one.subject}
+    hint = proved.token if len(proved.token) <= _LONGEST_HINT else ""
+    names = {"issuer": one.issuer, "subject": one.subject, "hint": hint}
     if not await oidc.door.sessions.begin_by_identity(token, session_id, user_id, comer, **names):
         raise OidcRefused("closed", f"{user_id} was changed meanwhile")
     return Entered(token, attempt.next_page)
+
+
+async def sign_out_url(oidc: OidcDoor, hint: str | None, browser: str) -> str | None:
+    """The address at the provider for whoever has signed out here; None where their session did not begin by it, or it
+    has none. Raises TryLater.
+    """
+    return None if hint is None else await oidc.provider.sign_out_url(hint, state_of_end(browser))
+
+
+def state_of_end(browser: str) -> str:
+    """What a provider repeats to a browser that has signed out there."""
+    return hashlib.sha256(f"signed out {browser}".encode(errors="replace")).hexdigest()
 
 
 async def unlink(oidc: OidcDoor, who: SignedIn) -> None:

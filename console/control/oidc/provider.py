@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote_plus, urlencode
@@ -26,7 +27,7 @@ _WHAT = "the OpenID provider"
 
 
 class _Metadata(msgspec.Struct, frozen=True):
-    """Source: OpenID Connect Discovery 1.0, 3; RFC 9207."""
+    """Source: OpenID Connect Discovery 1.0, 3; RFC 9207; RP-Initiated Logout 1.0, 2.1."""
 
     issuer: str
     authorization_endpoint: str
@@ -35,6 +36,7 @@ class _Metadata(msgspec.Struct, frozen=True):
     userinfo_endpoint: str | None = None
     token_endpoint_auth_methods_supported: tuple[str, ...] = ("client_secret_basic",)
     authorization_response_iss_parameter_supported: bool = False
+    end_session_endpoint: str | None = None
 
 
 class _Tokens(msgspec.Struct, frozen=True):
@@ -48,11 +50,22 @@ class _Keys(msgspec.Struct, frozen=True):
     keys: list[dict[str, Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """What a token proves, and the token itself, by which the provider knows later whose session it was."""
+
+    claims: Mapping[str, Any] = field(repr=False)
+    token: str = field(repr=False)
+
+
 class Provider:
     """One provider, for one event loop. Raises TryLater while it is away, OidcRefused for what it does not prove."""
 
-    def __init__(self, settings: Oidc, redirect_uri: str, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, settings: Oidc, redirect_uri: str, clock: Callable[[], datetime], *, signed_out_uri: str
+    ) -> None:
         self.settings, self._redirect_uri, self._clock = settings, redirect_uri, clock
+        self._signed_out_uri = signed_out_uri
         self._session: aiohttp.ClientSession | None = None
         self._known: tuple[datetime, _Metadata, list[dict[str, Any]]] | None = None
         self._asking = asyncio.Lock()
@@ -68,7 +81,22 @@ class Provider:
         joint = "&" if "?" in metadata.authorization_endpoint else "?"
         return f"{metadata.authorization_endpoint}{joint}{urlencode(asked)}"
 
-    async def claims(self, code: str, came_from: str | None, waiting: Waiting) -> Mapping[str, Any]:
+    async def sign_out_url(self, hint: str, state: str) -> str | None:
+        """The address at the provider where somebody signs out; None where it has none that is reached by TLS.
+
+        Source: OpenID Connect RP-Initiated Logout 1.0, 2. Without a hint the provider asks who it is.
+        """
+        metadata, _ = await self._knowledge()
+        address = metadata.end_session_endpoint
+        if address is None or not is_safe_address(address):
+            return None
+        asked = {
+            **({"id_token_hint": hint} if hint else {}), "client_id": self.settings.client_id,
+            "post_logout_redirect_uri": self._signed_out_uri, "state": state,
+        }  # fmt: skip
+        return f"{address}{'&' if '?' in address else '?'}{urlencode(asked)}"
+
+    async def proved(self, code: str, came_from: str | None, waiting: Waiting) -> Proved:
         """Everything that the provider says of who has signed in; `came_from` is the issuer that an answer names."""
         metadata, keys = await self._knowledge()
         if came_from != metadata.issuer and (
@@ -82,7 +110,7 @@ class Provider:
         except Unproved:  # it may have other keys by now
             _, keys = await self._knowledge(anew=True)
             claims = prove(tokens.id_token, keys, proof)
-        return await self._completed(metadata, tokens, claims)
+        return Proved(await self._completed(metadata, tokens, claims), tokens.id_token)
 
     async def close(self) -> None:
         """Give back connections."""

@@ -20,6 +20,7 @@ from console.web.pages import (
     ShownPasskey,
     ShownProject,
     ShownSession,
+    SignedOutPage,
     SignInPage,
     StartPage,
     WelcomePage,
@@ -44,6 +45,7 @@ _SCRIPT = re.compile(r'<script src="&#x2f;static&#x2f;\w+\.[0-9a-f]{16}\.js" def
 
 EXAMPLES: tuple[Page, ...] = (
     MessagePage(title="Refused", text=EVIL),
+    SignedOutPage(address=f"https://login.example/out?x={EVIL}", provider=EVIL),
     SignInPage(),
     SignInPage(email=EVIL, problems=WRONG),
     SignInPage(provider=EVIL, problems=[FieldProblem("provider", EVIL)]),

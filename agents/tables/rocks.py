@@ -40,11 +40,15 @@ _NOT_MENDED_BY_NEW_FILES = (
 
 
 class Memory:
-    """Memory that all partitions of one process share: one block cache, and one limit for what is not yet on disk."""
+    """Memory that all partitions of one process share: one block cache, and one limit for what is not yet on disk.
 
-    def __init__(self, megabytes: int) -> None:
+    Beside it, where it has some, one cache of rows as they are: a look-up there needs no block to be searched.
+    """
+
+    def __init__(self, megabytes: int, row_megabytes: int = 0) -> None:
         self.cache = rocksdict.Cache(megabytes * 1024 * 1024)
         self.buffers = rocksdict.WriteBufferManager(megabytes * 1024 * 1024 // 2, False)
+        self.rows = rocksdict.Cache(row_megabytes * 1024 * 1024) if row_megabytes else None
 
 
 class RocksPartition:
@@ -225,6 +229,8 @@ def _options(memory: Memory, *, create: bool) -> Any:
     options.set_keep_log_file_num(2)
     options.set_max_total_wal_size(32 * 1024 * 1024)
     options.set_stats_dump_period_sec(0)
+    if memory.rows is not None:
+        options.set_row_cache(memory.rows)
     blocks = rocksdict.BlockBasedOptions()
     blocks.set_bloom_filter(10, False)
     blocks.set_block_cache(memory.cache)

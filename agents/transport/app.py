@@ -44,7 +44,7 @@ class BatchApp(EndsWhenCrashed, faust.App):
             broker_client_id=client_id(instance) if instance else "tidings",
             **{**SETTINGS, **settings},
         )
-        self.outputs = Producer(kafka.client())
+        self.outputs = Producer(kafka.producer())
 
     def _new_transport(self) -> Transport:
         return Transport(self.conf.broker_consumer, self)

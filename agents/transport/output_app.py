@@ -22,7 +22,7 @@ class OutputApp(EndsWhenCrashed):
     hot_topics: frozenset[str] = frozenset()
 
     def __init__(self, kafka: Kafka) -> None:
-        self.outputs = Producer(kafka.client())
+        self.outputs = Producer(kafka.producer())
         self.crash_reason: BaseException | None = None
         self.consumer: Any = SimpleNamespace(
             assignment=tuple, blocked={}, beyond_tables=frozenset(), open_transactions=dict

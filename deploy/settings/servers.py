@@ -16,6 +16,7 @@ SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 
 _SHORTEST_SESSION, _LONGEST_SESSION = timedelta(seconds=6), timedelta(seconds=35)
+_LONGEST_LINGER_MS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Kafka:
     ssl_certfile: str = ""
     ssl_keyfile: str = ""
     session_timeout: timedelta = timedelta(seconds=10)
+    linger_ms: int = 2
 
     def client(self) -> dict[str, object]:
         """The settings as librdkafka names them."""
@@ -43,6 +45,10 @@ class Kafka:
             }
         files = {"ssl.ca": self.ssl_cafile, "ssl.certificate": self.ssl_certfile, "ssl.key": self.ssl_keyfile}
         return config | {f"{name}.location": path for name, path in files.items() if path and self.uses_tls}
+
+    def producer(self) -> dict[str, object]:
+        """The same for a process whose work is to produce: what it writes waits for more of it."""
+        return {**self.client(), "linger.ms": self.linger_ms}
 
     @property
     def uses_sasl(self) -> bool:
@@ -64,9 +70,11 @@ class Kafka:
         return context
 
     def check(self) -> None:
-        """Raises CannotStart for a session that brokers refuse by default."""
+        """Raises CannotStart for a session that brokers refuse by default, and for a wait that nobody wants."""
         if not _SHORTEST_SESSION <= self.session_timeout <= _LONGEST_SESSION:
             raise CannotStart("kafka.session_timeout must be from 6s, the least that brokers take by default, to 35s")
+        if not 0 <= self.linger_ms <= _LONGEST_LINGER_MS:
+            raise CannotStart(f"kafka.linger_ms must be from 0 to {_LONGEST_LINGER_MS}, not {self.linger_ms}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ class Matcher:
     fetch_wait_ms: int = 20
     store: Literal["rocksdb", "memory"] = "rocksdb"
     table_memory_mb: int = 96
+    row_cache_mb: int = 0
     standby_replicas: int = 0
     no_match_one_in: int = 0
 

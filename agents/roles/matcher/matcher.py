@@ -94,7 +94,7 @@ def open_partitions(wiring: Wiring, folder: Path) -> OpenPartition:
     settings = wiring.settings.matcher
     if settings.store == "memory":
         return in_memory
-    memory, group = Memory(settings.table_memory_mb), wiring.group("matcher")
+    memory, group = Memory(settings.table_memory_mb, settings.row_cache_mb), wiring.group("matcher")
     return lambda table, partition: RocksPartition(folder / group / f"{table}-{partition}", memory)
 
 

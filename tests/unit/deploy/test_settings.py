@@ -76,6 +76,7 @@ def test_a_mailbox_at_a_known_provider_needs_no_host(
             r'topics\.partitons is not a setting: must be one of prefix, partitions.* Did you mean "partitions',
         ),
         ("[topics]\npartitions = 'x'", r"topics\.partitions must be a whole number, not a text"),
+        ("[kafka]\nlinger_ms = 1001", r"kafka\.linger_ms must be from 0 to 1000, not 1001"),
         ("[wire]\nformat = 'xml'", r"wire\.format must be one of avro, confluent, json"),
         ("[sender]\nlease = 'soon'", r"sender\.lease: .* is not a duration; write a whole number"),
         ("[sender]\nwebhook_timeout = '31s'", r"at most 30s"),

@@ -224,3 +224,19 @@ def test_files_that_a_full_disk_left_broken_are_read_anew_at_the_next_start(tmp_
         table.put(b"a", b"2")
     again = on_disk(tmp_path)
     assert (again.offset, again.get(b"a")) == (None, None)
+
+
+def test_rows_that_were_looked_up_stay_in_the_cache_of_rows_where_there_is_one(tmp_path: Path) -> None:
+    memory = Memory(16, 4)
+    partition = RocksPartition(tmp_path / "table-0", memory)
+    for number in range(100):
+        partition.put(b"%d" % number, b"x" * 1000)
+    partition._db.flush()  # into a file: what is in memory yet is looked up there
+    assert memory.rows is not None
+    before = memory.rows.get_usage()
+    assert [partition.get(b"%d" % number) for number in range(100)] == [b"x" * 1000] * 100
+    assert memory.rows.get_usage() - before > 50_000
+    partition.put(b"7", b"new")
+    assert (partition.get(b"7"), partition.get(b"8")) == (b"new", b"x" * 1000)
+    partition.close()
+    assert Memory(16).rows is None

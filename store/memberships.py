@@ -13,7 +13,7 @@ from store.postgres import passing_errors
 from store.sql import queries
 
 BATCH_SIZE = 2000
-"""Customers who are told of in one transaction."""
+"""Changes that are told of in one transaction."""
 
 
 class Standing(NamedTuple):
@@ -53,7 +53,7 @@ class MembershipChanges:
         self._sql = queries("memberships")
 
     async def publish(self, partitions: int, publish: Callable[[Telling], Awaitable[None]]) -> int:
-        """Pass the next page to `publish` and forget it after that returned; how many changes it was made of.
+        """Pass the next page to `publish` and forget it after that returned; of how many customers it told.
 
         Where `publish` raises, or the process dies, the page is made again of what is there by then.
         """
@@ -62,15 +62,12 @@ class MembershipChanges:
                 return 0
             async with connection.transaction():
                 revision, complete_on, now = await connection.fetchrow(self._sql["lock_telling"])
-                rows = await connection.fetch(self._sql["take_changes"], BATCH_SIZE)
-                projects, customers = [row["project_id"] for row in rows], [row["customer_id"] for row in rows]
-                found = await connection.fetch(self._sql["memberships_of"], projects, customers) if rows else []
-                await connection.execute(self._sql["forget_changes"], [row["id"] for row in rows])
+                found = await connection.fetch(self._sql["take_changes"], BATCH_SIZE)
                 completes = complete_on != partitions and await connection.fetchval(self._sql["is_complete"])
                 await publish(Telling([Standing(*row) for row in found], completes, revision, now))
                 if completes:
                     await connection.execute(self._sql["complete"], partitions)
-        return len(rows)
+        return len(found)
 
     async def of(self, project_id: str, customers: Collection[str]) -> dict[str, list[str]]:
         """The segments that each of some customers is in, of those who are in any."""

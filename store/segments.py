@@ -191,7 +191,6 @@ class Segments:
                 events = [EventRow(*one) for three in columns for one in zip(*three, strict=True)]
                 if events:
                     await publish(events)
-                    await connection.execute(self._sql["forget_outbox"], [row["id"] for row in rows])
             published, taken = published + len(events), len(rows)
         return published
 

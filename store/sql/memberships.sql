@@ -9,21 +9,28 @@ set revision = greatest(revision + 1, (extract(epoch from clock_timestamp()) * 1
 returning revision, complete_on, clock_timestamp() as now;
 
 -- name: take_changes
--- The oldest customers whose memberships have to be told.
-select id, project_id, customer_id from membership_changes order by id limit $1;
+-- The oldest customers whose memberships have to be told, and what they are in. They are forgotten with the end of the
+-- transaction, when Kafka has acknowledged them.
+with taken as (
+    delete from membership_changes
+    where id = any(array(select id from membership_changes order by id limit $1))
+    returning project_id, customer_id
+), whose as (select distinct project_id, customer_id from taken)
+:standings;
 
 -- name: memberships_of
 -- What these customers are in; of whom nothing is known any more, that they are not there.
+with whose as (select distinct * from unnest($1::text[], $2::text[]) as u (project_id, customer_id))
+:standings;
+
+-- name: standings
+-- Of some customers, what they are in.
 select w.project_id, w.customer_id, c.customer_id is not null as is_there,
        coalesce(array_agg(m.segment_id order by m.segment_id collate "C") filter (where m.is_member), '{}') as segments
-from (select distinct * from unnest($1::text[], $2::text[]) as u (project_id, customer_id)) w
+from whose w
 left join segment_customers c using (project_id, customer_id)
 left join segment_memberships m using (project_id, customer_id)
-group by w.project_id, w.customer_id, c.customer_id;
-
--- name: forget_changes
--- Kafka has acknowledged what these customers are in.
-delete from membership_changes where id = any($1::bigint[]);
+group by w.project_id, w.customer_id, c.customer_id
 
 -- name: is_complete
 -- Whatever was known at the start is told.

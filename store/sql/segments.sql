@@ -181,12 +181,14 @@ where c.project_id = $1 and c.customer_id = n.customer_id;
 insert into segment_outbox (partitions, keys, events) values ($1::integer[], $2::text[], $3::bytea[]);
 
 -- name: take_outbox
--- The oldest entries; one process at a time, so that the changes of a customer are told in their order.
-select id, partitions, keys, events from segment_outbox order by id limit $1 for update;
-
--- name: forget_outbox
--- Kafka has acknowledged these.
-delete from segment_outbox where id = any($1::bigint[]);
+-- The oldest entries, forgotten with the end of the transaction, when Kafka has acknowledged them; one process at a time,
+-- so that the changes of a customer are told in their order.
+with taken as (
+    delete from segment_outbox
+    where id = any(array(select id from segment_outbox order by id limit $1 for update))
+    returning id, partitions, keys, events
+)
+select partitions, keys, events from taken order by id;
 
 -- name: clear_unjudged
 -- Whatever segments could not judge of some customers until now and can judge again.

@@ -574,7 +574,7 @@ ALONE_BY_MACHINES = {
     "segments.put_customers": "profiles",
     "segments.put_due": "profiles",
     "segments.add_to_outbox": "who came and went",
-    "segments.forget_outbox": "Kafka has it",
+    "segments.take_outbox": "Kafka has it",
     "segments.clear_unjudged": "who cannot be judged",
     "segments.put_unjudged": "who cannot be judged",
     "segments.erase_unjudged": "customers that upstream erased",

@@ -24,7 +24,7 @@ class MembershipTeller:
         self._partitions = wiring.settings.topics.partitions
 
     async def tell(self) -> int:
-        """Tell the next page; how many changes it was made of, 0 where nothing waits. Raises TryLater."""
+        """Tell the next page; of how many customers, 0 where nothing waits. Raises TryLater."""
         return await self._changes.publish(self._partitions, self._publish)
 
     async def _publish(self, page: Telling) -> None:

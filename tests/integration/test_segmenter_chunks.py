@@ -193,3 +193,20 @@ async def test_a_chunk_of_many_projects_keeps_each_of_them(stage: Stage) -> None
     rows = await stage.pool.fetch("select project_id, customer_id from segment_customers order by 1, 2")
     assert [tuple(row) for row in rows] == [("anvils", "c1"), ("shop", "c1"), ("shop", "c2"), ("zippers", "c1")]
     assert await stage.pool.fetchval("select next_offset from segment_positions") == records[-1].offset + 1
+
+
+async def test_processes_that_take_the_same_chunk_at_once_bring_it_in_once(stage: Stage) -> None:
+    """One has lost the partition and does not know yet: both lock the position before any customer, in one order."""
+    crew = [stage.segmenter() for _ in range(3)]
+    await stage.apply("gold", when=GOLD)
+    await stage.compute(crew[0])
+    stage.now += timedelta(minutes=1)
+    for turn in range(10):
+        ids = [f"c{number}" for number in (range(20) if turn % 2 else range(29, 9, -1))]
+        records = [stage.record(one, tier="gold" if turn % 2 else "tin") for one in ids]
+        await asyncio.gather(*(stage.take(one, *records) for one in crew))
+    told = Counter((kind, customer) for kind, _, customer in stage.told())
+    entered = {("entered", f"c{number}"): 5 if number >= 10 else 1 for number in range(20)}
+    left = {("left", f"c{number}"): 4 for number in range(10, 20)}
+    assert told == entered | left, "each change once, whoever told it"
+    assert await stage.members("gold") == sorted(f"c{number}" for number in range(20))

@@ -240,3 +240,25 @@ def test_rows_that_were_looked_up_stay_in_the_cache_of_rows_where_there_is_one(t
     assert (partition.get(b"7"), partition.get(b"8")) == (b"new", b"x" * 1000)
     partition.close()
     assert Memory(16).rows is None
+
+
+def test_a_cache_of_rows_never_holds_those_of_other_files(tmp_path: Path) -> None:
+    """Files that were thrown away, and those of another table, have the numbers of these files."""
+    memory = Memory(16, 4)
+    one, other = (RocksPartition(tmp_path / name, memory) for name in ("table-0", "table-1"))
+
+    def written(partition: RocksPartition, value: bytes) -> bytes | None:
+        partition.put(b"a", value)
+        partition._db.flush()
+        return partition.get(b"a")
+
+    for turn in range(5):
+        assert written(one, b"one %d" % turn) == b"one %d" % turn
+        assert written(other, b"other %d" % turn) == b"other %d" % turn
+        one.clear()
+        assert one.get(b"a") is None
+        other.close()
+        other = RocksPartition(tmp_path / "table-1", memory)
+        assert other.get(b"a") == b"other %d" % turn
+    one.close()
+    other.close()

@@ -134,6 +134,14 @@ class TopicReader:
         while True:
             yield from self._poll(0.2)
 
+    def begin_at(self, places: Mapping[int, int]) -> None:
+        """Have `come` go on from these offsets."""
+        self._consumer.assign([TopicPartition(self.name, number, offset) for number, offset in places.items()])
+
+    def come(self, most: int, seconds: float) -> list[Message]:
+        """Records that came, at most so many; none where nothing comes in that time."""
+        return [message for message in self._consumer.consume(most, seconds) if message.error() is None]
+
     def last_value(self, key: str) -> bytes | None:
         """The newest value of a key; None where it has not any, or a tombstone."""
         return self.last_values([key]).get(key)

@@ -40,6 +40,12 @@ class Wanted:
     id: str | None = None
     text: str | None = None
 
+    def fits(self, project_id: str, one: OwnedRecord) -> bool:
+        """True of a record of the project that is wanted."""
+        if one.project_id != project_id or self.id not in (None, one.record.id):
+            return False
+        return self.text is None or self.text.casefold() in one.text
+
 
 @dataclass(frozen=True, slots=True)
 class TopicRecord:
@@ -54,18 +60,77 @@ class TopicRecord:
     wrong: str = ""
 
 
-async def newest(
-    wiring: Wiring, project_id: str, wanted: Wanted, before: Ends, limit: int
-) -> tuple[list[TopicRecord], dict[int, int] | None]:
-    """The newest before a place, the newest first, and the place of older ones; None where there are none.
+@dataclass(frozen=True, slots=True)
+class OwnedRecord:
+    """A record, whose it is, and everything that is in it as text without case."""
 
-    Raises TryLater while Kafka is away.
-    """
+    project_id: str
+    record: TopicRecord
+    text: str = ""
 
-    def read(reader: TopicReader) -> tuple[list[TopicRecord], dict[int, int] | None]:
+
+@dataclass(frozen=True, slots=True)
+class RecordPage:
+    """Records, the newest first; the place of older ones, None where there are none, and that of newer ones."""
+
+    records: list[TopicRecord]
+    older: dict[int, int] | None
+    newer: dict[int, int]
+
+
+async def newest(wiring: Wiring, project_id: str, wanted: Wanted, before: Ends, limit: int) -> RecordPage:
+    """The newest before a place. Raises TryLater while Kafka is away."""
+
+    def read(reader: TopicReader) -> RecordPage:
         return _page(_Look(reader, wiring.default_project, project_id, wanted), before, limit)
 
     return await read_aside(wiring, wanted.topic, read)
+
+
+async def since(
+    wiring: Wiring, project_id: str, wanted: Wanted, places: Ends
+) -> tuple[list[TopicRecord], dict[int, int], int]:
+    """Whatever came behind a place, the oldest first, the place of newer ones, and how many were passed over.
+
+    Of a partition that the place does not name nothing is. Raises TryLater while Kafka is away.
+    """
+
+    def read(reader: TopicReader) -> tuple[list[TopicRecord], dict[int, int], int]:
+        look = _Look(reader, wiring.default_project, project_id, wanted)
+        until, found, newer, skipped = deadline(), list[TopicRecord](), dict[int, int](), 0
+        for partition in reader.partitions:
+            low, high = reader.bounds(partition)
+            place = max(low, places.get(partition, high))
+            start = newer[partition] = max(place, high - NEWEST)
+            skipped += start - place
+            for one in in_time(look.within(partition, start, high), until, wanted.topic):
+                found.append(one)
+            newer[partition] = max(high, start)
+        return sorted(found, key=_order), newer, skipped
+
+    return await read_aside(wiring, wanted.topic, read)
+
+
+def read_record(reader: TopicReader, message: Fetched, default: str, *, with_text: bool) -> OwnedRecord | None:
+    """A record and whose it is; one without a key that says so is nobody's."""
+    try:
+        key = parse_key(message.key() or b"", default)
+    except BadRecord:
+        return None
+    if not key.id:
+        return None
+    value, wrong, raw = None, "", message.value() or b""
+    try:
+        value = None if message.value() is None else reader.decode(message)
+    except (BadRecord, msgspec.ValidationError) as error:
+        wrong = str(error)
+    text = msgspec.json.encode(value).decode().casefold() if with_text else ""
+    _, stamp = message.timestamp()
+    at = datetime.fromtimestamp(stamp / 1000, UTC) if stamp > 0 else None
+    if len(raw) > SHOWN_BYTES:
+        value, wrong = None, f"it has {len(raw):,} bytes; tidings tail {reader.topic} shows it"
+    record = TopicRecord(message.partition() or 0, message.offset() or 0, at, key.id, len(raw), value, wrong)
+    return OwnedRecord(key.project_id, record, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,42 +150,25 @@ class _Look:
         for message in self.reader.until_now([partition], start={partition: start}) if start < end else ():
             if (message.offset() or 0) >= end:
                 return
-            found = self._read(message)
-            if found is not None:
-                yield found
-
-    def _read(self, message: Fetched) -> TopicRecord | None:
-        """A record, where it is wanted and of the project; one without a key that says so is nobody's."""
-        try:
-            key = parse_key(message.key() or b"", self.default)
-        except BadRecord:
-            return None
-        if not key.id or key.project_id != self.project_id or self.wanted.id not in (None, key.id):
-            return None
-        value, wrong, raw = None, "", message.value() or b""
-        try:
-            value = None if message.value() is None else self.reader.decode(message)
-        except (BadRecord, msgspec.ValidationError) as error:
-            wrong = str(error)
-        text = self.wanted.text
-        if text is not None and text.casefold() not in msgspec.json.encode(value).decode().casefold():
-            return None
-        _, stamp = message.timestamp()
-        at = datetime.fromtimestamp(stamp / 1000, UTC) if stamp > 0 else None
-        if len(raw) > SHOWN_BYTES:
-            value, wrong = None, f"it has {len(raw):,} bytes; tidings tail {self.wanted.topic} shows it"
-        return TopicRecord(message.partition() or 0, message.offset() or 0, at, key.id, len(raw), value, wrong)
+            found = read_record(self.reader, message, self.default, with_text=self.wanted.text is not None)
+            if found is not None and self.wanted.fits(self.project_id, found):
+                yield found.record
 
 
-def _page(look: _Look, before: Ends, limit: int) -> tuple[list[TopicRecord], dict[int, int] | None]:
+def _page(look: _Look, before: Ends, limit: int) -> RecordPage:
     until, found, starts, is_all = deadline(), list[TopicRecord](), dict[int, int](), True
+    ends: dict[int, int] = {}
     for partition in look.partitions():
         low, high = look.reader.bounds(partition)
-        end = min(high, before.get(partition, high))
+        end = ends[partition] = min(high, before.get(partition, high))
         start = starts[partition] = max(low, end - NEWEST)
         is_all = is_all and start == low
         found += deque(in_time(look.within(partition, start, end), until, look.wanted.topic), maxlen=limit + 1)
-    found.sort(key=lambda one: (one.at or _NEVER, one.partition, one.offset), reverse=True)
+    found.sort(key=_order, reverse=True)
     for one in found[limit:]:  # its partition goes on behind the newest that is not on this page
         starts[one.partition] = max(starts[one.partition], one.offset + 1)
-    return found[:limit], starts if len(found) > limit or not is_all else None
+    return RecordPage(found[:limit], starts if len(found) > limit or not is_all else None, ends)
+
+
+def _order(one: TopicRecord) -> tuple[datetime, int, int]:
+    return one.at or _NEVER, one.partition, one.offset

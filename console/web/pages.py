@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import minijinja
 from aiohttp import web
@@ -166,10 +166,11 @@ class PasskeysPage(Page):
 
 @dataclass(frozen=True, slots=True)
 class ShownProject:
-    """A project that one is in."""
+    """A project that one is in; an empty one has not had a distribution yet."""
 
     project_id: str
     role: str
+    is_empty: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,10 +189,15 @@ PAGES: tuple[type[Page], ...] = (
 )  # fmt: skip
 
 
+def render(template: str, **values: Any) -> str:
+    """A template that is not a page of its own."""
+    return _ENVIRONMENT.render_template(template, **values)
+
+
 def respond(page: Page, status: int = 200, policy: str = _POLICY) -> web.Response:
     """A page as an answer, with what a browser may do on it."""
     values = {one.name: getattr(page, one.name) for one in fields(page)}
-    body = _ENVIRONMENT.render_template(page.template, **values)
+    body = render(page.template, **values)
     headers = {
         "content-security-policy": policy.format(nonce=secrets.token_urlsafe(16)),
         "referrer-policy": "same-origin",  # with none at all, older browsers would send forms without their origin

@@ -27,7 +27,10 @@ class Filter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListPage(ProjectPage):
-    """A table with its filters; `this`, `first` and `next` are addresses of pages, the tables those of its files."""
+    """A table with its filters; `this`, `first` and `next` are addresses of pages, the tables those of its files.
+
+    It is left out where it has not any row, unless it is one that `keeps_table`.
+    """
 
     filters: Sequence[Filter]
     is_filtered: bool
@@ -37,6 +40,7 @@ class ListPage(ProjectPage):
     next: str | None
     table_json: str
     table_csv: str
+    keeps_table: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,10 +212,14 @@ class RecordRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordsPage(ListPage):
-    """Records of a topic, the newest first; of each partition the `newest` are looked at for a page."""
+    """Records of a topic, the newest first; of each partition the `newest` are looked at for a page.
+
+    `follow` is the address of those that come behind the first page.
+    """
 
     template: ClassVar[str] = "topics.html"
     title: str = "Topics"
     rows: Sequence[RecordRow]
     topic: str
     newest: int
+    follow: str | None = None

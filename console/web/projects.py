@@ -116,6 +116,8 @@ class ProjectRoute:
     method: Literal["GET", "POST"] = "GET"
     is_live: bool = False
     """Its page has parts that stay true while somebody looks."""
+    is_followed: bool = False
+    """It is a permit to follow a topic, and not a page."""
 
 
 class Projects:

@@ -32,6 +32,7 @@ from console.web.project_routes import PROJECT_ROUTES
 from console.web.projects import ProjectRoute, Projects
 from console.web.static_files import static_routes
 from console.web.streams import Streams
+from console.web.tails import Tails
 from console.web.visit import Visit
 from console.web.words import as_sentence
 from schemas.audit import Origin
@@ -74,6 +75,7 @@ class WebServer:
         self._live = Live(self.streams, self._cookie, live_every)
         self._passkey_cookie = TokenCookie(is_plain=self._settings.is_plain, suffix="-passkey")
         self._party = relying_party_of(self._settings.url)
+        self._tails = Tails(wiring, self.streams, self._cookie)
 
     def routes(self) -> list[web.RouteDef]:
         """Every page; those that are open are for nobody in particular."""
@@ -106,11 +108,14 @@ class WebServer:
     async def close(self, _: web.Application) -> None:
         """Let go of Kafka."""
         self._projects.announcer.close()
+        await asyncio.to_thread(self._tails.topics.close)
 
     def _of_project(self, route: ProjectRoute) -> web.RouteDef:
         add = web.get if route.method == "GET" else web.post
         answer = self._projects.answer(route)
         page = self._page(answer)
+        if route.is_followed:
+            page = self._tails.handler(self._page(answer, is_use=False))
         if route.is_live:
             page = self._live.beside(page, self._page(answer, is_use=False))
         return add(f"/p/{{project}}{route.path}", page)

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from console.control.topic_records import NEWEST, SHOWN_TOPICS, TopicRecord, Wanted, newest
+from aiohttp import web
+
+from console.control.topic_records import NEWEST, SHOWN_TOPICS, RecordPage, TopicRecord, Wanted, newest
+from console.control.topic_tails import places_as_text, places_in
 from console.web.lists import OTHER_ADDRESS, Asked, Field, Found, Listing
+from console.web.pages import render
 from console.web.project_operations import RecordRow, RecordsPage
-from console.web.projects import ProjectVisit, customer_path
+from console.web.projects import ProjectRoute, ProjectVisit, base_of, customer_path
+from console.web.tables import address
+from console.web.tails import Permit, Permitted
 from schemas.errors import BadQuestion
 from schemas.formats.cursors import write_cursor
 from schemas.topics import DISTRIBUTIONS
 
+FOLLOW = "/topics/follow"
+_LONGEST = 256
 _LARGEST_OFFSET = 2**63 - 1
 _KINDS = ("type", "outcome", "status", "channel")
 """Fields of which the first that a record has says what it is."""
@@ -24,9 +32,16 @@ async def _find(asked: Asked) -> Found[RecordRow]:
     if topic is None:
         return Found()
     wanted = Wanted(topic, asked.get("id"), asked.get("text"))
-    found, older = await newest(mine.wiring, mine.project_id, wanted, _before(asked), asked.limit)
-    rows = [_row(mine, topic, one) for one in found]
-    return Found(rows, write_cursor(sorted(older.items())) if older else None)
+    page = await newest(mine.wiring, mine.project_id, wanted, _before(asked), asked.limit)
+    rows = [_row(mine, topic, one) for one in page.records]
+    more = {} if asked.cursor else {"follow": _following(mine, wanted, page), "keeps_table": True}
+    return Found(rows, write_cursor(sorted(page.older.items())) if page.older else None, more)
+
+
+def _following(mine: ProjectVisit, wanted: Wanted, page: RecordPage) -> str:
+    """The address of what comes behind a page."""
+    named = {"topic": wanted.topic, "id": wanted.id, "text": wanted.text, "behind": places_as_text(page.newer)}
+    return address(f"{base_of(mine.project_id)}{FOLLOW}", named)
 
 
 def _before(asked: Asked) -> Mapping[int, int]:
@@ -50,6 +65,20 @@ def _more(mine: ProjectVisit) -> Mapping[str, Any]:
     return {"newest": NEWEST, "topic": mine.query.get("topic", "")}
 
 
+async def permit(mine: ProjectVisit) -> web.Response:
+    """Leave to follow a topic that has such an address. Raises BadQuestion."""
+    topic, identity, text, behind = map(mine.text, ("topic", "id", "text", "behind"))
+    if topic not in SHOWN_TOPICS or max(len(identity), len(text)) > _LONGEST:
+        raise BadQuestion(OTHER_ADDRESS, "topic")
+
+    def rows(found: Sequence[TopicRecord]) -> str:
+        shown = [_row(mine, topic, one) for one in reversed(found)]
+        return render("topic_rows.html", rows=shown, zone=mine.context.zone)
+
+    wanted = Wanted(topic, identity or None, text or None)
+    return Permitted(Permit(mine.project_id, wanted, places_in(behind), rows))
+
+
 LIST = Listing(
     path="/topics", permission="customers:export", row=RecordRow, find=_find, page=RecordsPage,
     fields=(
@@ -58,4 +87,4 @@ LIST = Listing(
     ),
     more=_more,
 )  # fmt: skip
-ROUTES = LIST.routes
+ROUTES: tuple[ProjectRoute, ...] = (*LIST.routes, ProjectRoute(FOLLOW, LIST.permission, permit, is_followed=True))

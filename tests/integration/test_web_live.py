@@ -6,18 +6,23 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
+import aiohttp
 import pytest
 
 from agents.clock import utc_now
+from console.http.serving import DRAIN_SECONDS
 from console.web import streams
 from console.web.project_routes import PROJECT_ROUTES
+from deploy.settings.settings import Settings
+from deploy.settings.web import Web
 from schemas.delivery import DistributionRef
 from store.read_models.recorded import Recorded
 from tests.integration.test_recorder import KEEP, put, status
-from tests.integration.test_web import Browser, Site
+from tests.integration.test_web import Browser, Site, running
 from tests.integration.test_web_projects import EVIL, address, apply, signed_in, site
 from tests.integration.test_web_segments import segment
 
@@ -144,3 +149,16 @@ async def prepare(site: Site) -> None:
         "insert into sends (project_id, send_id, distribution_id, status, owns_segment, hold, created_by)"
         " values ('shop', 'send_1', 'thanks', 'DRAFT', false, interval '10m', 'ann')"
     )
+
+
+async def test_a_process_stops_at_once_though_pages_are_open(settings: Settings, dsn: str) -> None:
+    """Reported elsewhere: a server waits for streams that never end, as long as it has patience."""
+    async with AsyncExitStack() as open_pages:
+        async with running(settings, dsn, Web()) as site:
+            session = await open_pages.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
+            mine = replace(await signed_in(site), session=session)
+            response = await open_pages.enter_async_context(following(mine, LIST))
+            assert (await event(response))["id"]
+            began = time.monotonic()
+        assert time.monotonic() < began + DRAIN_SECONDS
+        assert await event(response) == {}

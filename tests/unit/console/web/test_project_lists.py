@@ -257,6 +257,17 @@ MADE: tuple[tuple[type[ListPage], dict[str, Any]], ...] = (
     (ResendPage, {**RESEND, "counted": ShownResend(1, 0, [], 1, EVIL), "note": ""}),
     (ResendPage, {**RESEND, "counted": ShownResend(3, 3, [], 0, EVIL), "note": ""}),
     (RecordsPage, {"here": "/p/shop/topics", "rows": RECORDS, "topic": "decisions", "newest": 1000}),
+    (
+        RecordsPage,
+        {
+            "here": "/p/shop/topics",
+            "rows": RECORDS,
+            "topic": "decisions",
+            "newest": 1000,
+            "follow": '/p/shop/topics/follow?text="><script>',
+            "keeps_table": True,
+        },
+    ),
     (AuditPage, {"here": "/p/shop/audit", "rows": AUDITED}),
     (SuppressionsPage, SUPPRESSIONS),
     (SuppressionsPage, {**SUPPRESSIONS, "may_write": False, "note": "", "covering": Covering(EVIL, [], False, [])}),

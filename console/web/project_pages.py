@@ -295,6 +295,30 @@ class SentMessagePage(ProjectPage):
     missing: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class ShownFirstStep:
+    """A step to the first message: `done`, `next` or `open`; the page that does it, or what it waits for."""
+
+    title: str
+    text: str
+    state: str
+    path: str | None
+    link: str
+    command: str
+    waits_for: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstStepsPage(ProjectPage):
+    """The way to a project's first message; `done` are as many steps."""
+
+    template: ClassVar[str] = "first_steps.html"
+    title: str = "Start here"
+    steps: Sequence[ShownFirstStep]
+    done: int
+    messages_path: str | None
+
+
 PROJECT_PAGES: tuple[type[ProjectPage], ...] = (
-    ProjectMessagePage, DistributionPage, CustomersPage, CustomerPage, SentMessagePage,
+    ProjectMessagePage, DistributionPage, CustomersPage, CustomerPage, SentMessagePage, FirstStepsPage,
 )  # fmt: skip

@@ -11,6 +11,7 @@ from console.web import (
     dead_letters,
     distribution,
     distributions,
+    first_steps,
     imports,
     keys,
     message,
@@ -37,7 +38,7 @@ from console.web.projects import ProjectRoute
 
 PROJECT_ROUTES: tuple[ProjectRoute, ...] = (
     *builder.ROUTES, *distributions.ROUTES, *distribution.ROUTES, *messages.ROUTES, *message.ROUTES, *resend.ROUTES,
-    *sends.ROUTES, *send.ROUTES, *customers.ROUTES,
+    *sends.ROUTES, *send.ROUTES, *customers.ROUTES, *first_steps.ROUTES,
     *segment_edit.ROUTES, *segments.ROUTES, *campaigns.ROUTES, *imports.ROUTES, *templates.ROUTES,
     *template_edit.ROUTES, *template_new.ROUTES, *sections.ROUTES, *previews.ROUTES, *suppressions.ROUTES,
     *operations.ROUTES,

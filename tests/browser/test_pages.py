@@ -32,7 +32,7 @@ pytestmark = [
 WIDTHS, SCHEMES = (375, 1440), ("light", "dark")
 OPEN = ("/sign-in", "/welcome/nothing")
 PAGES = (
-    "/", "/sessions", "/passkeys", "/password",
+    "/", "/sessions", "/passkeys", "/password", "/p/shop/start",
     "/p/shop/distributions", "/p/shop/distributions?q=nothing", "/p/shop/distributions?status=LIV",
     "/p/shop/distributions/thanks", "/p/shop/distributions/thanks?since=x", "/p/shop/distributions/draft",
     f"/p/shop/distributions/{LONG}", "/p/shop/distributions/nothing",
@@ -60,7 +60,7 @@ PAGES = (
     "/nowhere",
 )  # fmt: skip
 EMPTY = ("distributions", "messages", "segments", "campaigns", "imports", "templates", "suppressions", "notices",
-         "sends", "topics", "destinations", "dead-letters", "accounts", "keys", "settings")  # fmt: skip
+         "sends", "topics", "destinations", "dead-letters", "accounts", "keys", "settings", "start")  # fmt: skip
 """Of a project that has nothing yet."""
 _RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 

@@ -20,6 +20,7 @@ from console.web.project_pages import (
     CustomerPage,
     CustomersPage,
     DistributionPage,
+    FirstStepsPage,
     FoundRow,
     Letter,
     LetterStep,
@@ -29,6 +30,7 @@ from console.web.project_pages import (
     ShownAttempt,
     ShownChange,
     ShownContent,
+    ShownFirstStep,
     ShownHold,
     ShownProfile,
     ShownReason,
@@ -119,6 +121,13 @@ def one_message(**changes: Any) -> SentMessagePage:
     return SentMessagePage(**(made | changes))
 
 
+def first_steps(*states: str, **changes: Any) -> FirstStepsPage:
+    steps = [ShownFirstStep(EVIL, EVIL, state, "/p/shop/x", EVIL, EVIL, "") for state in states]
+    steps.append(ShownFirstStep(EVIL, EVIL, "open", None, EVIL, "", EVIL))
+    done = states.count("done")
+    return FirstStepsPage(here="/p/shop/start", steps=steps, done=done, messages_path="/m", **frame(), **changes)
+
+
 EXAMPLES: tuple[ProjectPage, ...] = (
     ProjectMessagePage(title="Nothing", text=EVIL, **frame()),
     FULL,
@@ -138,6 +147,8 @@ EXAMPLES: tuple[ProjectPage, ...] = (
     one_distribution(names_id=True, change=ShownChange(3, 2, [], None), problems=[FieldProblem("since", EVIL)]),
     one_distribution(reasons=[], older=None, missing=None, change=ShownChange(1, None, [], ())),
     one_distribution(change=ShownChange(2, 1, [], ())),
+    first_steps("next", "open"),
+    first_steps("done", "done", live="/p/shop/start"),
     one_distribution(live="/p/shop/x?q=\"><script>alert(1)</script>' onload='alert(1)"),
     one_message(),
     one_message(attempts=[], letters=[], sentences=[], text="", content=None, content_note=EVIL, missing=None),

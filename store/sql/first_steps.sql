@@ -1,0 +1,13 @@
+-- name: first_steps
+-- What a project has of everything that its first message needs; $2 is a distribution of it, or null.
+select exists (select from accounts where project_id = $1 and state <> 'removed') as has_account,
+       exists (select from named_templates where project_id = $1 and deleted_at is null) as has_template,
+       exists (select from segment_customers where project_id = $1) as has_customer,
+       exists (select from deliveries where project_id = $1)
+           or exists (select from audit_log where project_id = $1 and thing = $2 and action = 'distribution.tested')
+           as has_sent;
+
+-- name: without_distributions
+-- Of some projects those that have not had a distribution yet.
+select p.project_id from unnest($1::text[]) as p (project_id)
+where not exists (select from distribution_versions v where v.project_id = p.project_id) order by 1;

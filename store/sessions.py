@@ -125,7 +125,7 @@ class Sessions:
         return SignedIn(Session(**values), email, display_name)
 
     async def provider_hint(self, session_id: str) -> str | None:
-        """What proves to an OpenID provider whose session it is, if it was kept; None of one that began otherwise."""
+        """The proof to an OpenID provider of whose session it is, if it was kept; None of one that began otherwise."""
         async with passing_errors(self._pool):
             hint: str | None = await self._pool.fetchval(self._sql["provider_hint"], session_id)
         return hint

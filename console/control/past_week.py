@@ -1,4 +1,4 @@
-"""What a distribution would have made of the events of the last week, as far as their topic still holds them."""
+"""The events of the last week as a distribution would have judged them, as far as their topic still holds them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Came:
 
 @dataclass(frozen=True, slots=True)
 class PastWeek:
-    """The events of its type from `since` on, None where there is none; `customers` would have had a message of it.
+    """The events of its type from `since` on, None for no event; `customers` would have had a message of it.
 
     `is_all` where the topic holds no older one of that week, and `has_profiles` where events were judged with the
     profiles of now, not with those that they bring along.

@@ -1,4 +1,4 @@
-"""How long records wait for others to leave with them, as the settings say, on a real Kafka."""
+"""The time that records wait for others to leave with them, as the settings say, on a real Kafka."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ async def sign_out_url(oidc: OidcDoor, hint: str | None, browser: str) -> str | 
 
 
 def state_of_end(browser: str) -> str:
-    """What a provider repeats to a browser that has signed out there."""
+    """The text that a provider repeats to a browser that has signed out there."""
     return hashlib.sha256(f"signed out {browser}".encode(errors="replace")).hexdigest()
 
 

@@ -52,7 +52,7 @@ class _Keys(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Proved:
-    """What a token proves, and the token itself, by which the provider knows later whose session it was."""
+    """The claims that a token proves, and the token itself, by which the provider knows later whose session it was."""
 
     claims: Mapping[str, Any] = field(repr=False)
     token: str = field(repr=False)

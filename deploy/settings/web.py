@@ -14,9 +14,9 @@ from schemas.errors import CannotStart
 class Web:
     """The pages' own address; port 0 takes a free one.
 
-    `url` is how browsers reach them: https://, or http:// on this machine alone, where cookies go without TLS. A
-    session ends after `idle` without a request, and after `longest` in any case. `proxies` are
-    networks: whom those there name in x-forwarded-for is who asks.
+    `url` is how browsers reach them: https://, or http:// on this machine alone, where cookies go without TLS. Passkeys
+    are for the name in it. A session ends after `idle` without a request, and after `longest` in any case. `proxies`
+    are networks: whom those there name in x-forwarded-for is who asks.
     """
 
     host: str = "127.0.0.1"

@@ -123,6 +123,39 @@ async def test_what_is_wrong_is_said_at_the_form_and_nothing_is_made(site: Site)
         assert [one for one in mine.faults if "status of 422" not in one] == []
 
 
+ANSWERS_NOTHING = "() => { navigator.credentials.get = async () => null }"
+ANSWERS_BY_HAND = """() => {
+    const asked = navigator.credentials.get.bind(navigator.credentials);
+    navigator.credentials.get = async (options) => {
+        const { rawId, response: given } = await asked(options);
+        const { clientDataJSON, authenticatorData, signature, userHandle } = given;
+        const response = { clientDataJSON, authenticatorData, signature, userHandle };
+        const answer = Object.create(PublicKeyCredential.prototype);
+        return Object.defineProperties(answer, { rawId: { value: rawId }, response: { value: response } });
+    };
+}"""
+"""Scripts of extensions that keep passkeys in place of the browser. Source: what is reported of several of them."""
+
+
+@pytest.mark.slow
+async def test_answers_of_extensions_are_taken_or_said_to_be_none(site: Site) -> None:
+    async with browser() as opened, window(opened, site.base, 1440) as mine:
+        tab = await sign_in(mine)
+        async with with_device(mine, tab):
+            await add(tab)
+            await tab.wait_for_url("**/passkeys?did=added")
+            await tab.click("text=Sign out")
+            await tab.wait_for_url("**/sign-in")
+            await tab.evaluate(ANSWERS_NOTHING)
+            await tab.click("#passkey")
+            await tab.locator("[role=alert]:has-text('Nothing came of it')").wait_for()
+            await tab.reload()
+            await tab.evaluate(ANSWERS_BY_HAND)
+            await tab.click("#passkey")
+            await tab.wait_for_url("**/")
+            assert "You are Jo" in await tab.inner_text("main")
+
+
 @pytest.mark.slow
 async def test_without_scripts_there_are_passwords(site: Site) -> None:
     async with browser() as opened, window(opened, site.base, 375, scripts=False) as mine:

@@ -1,4 +1,4 @@
-"""`/p/<project>/accounts`: accounts at providers without anything secret; some may pause one, and resume it."""
+"""`/p/<project>/accounts`: accounts at providers without anything secret; some may pause one, resume it, and try it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from console.control import accounts as control
+from console.control.not_found import NotFound
 from console.web.lists import Asked, Found, Listing, slice_of
 from console.web.pages import FieldProblem
 from console.web.project_settings import AccountRow, AccountsPage
@@ -17,7 +18,7 @@ from schemas.access import may
 from schemas.errors import DefinitionInvalid, TidingsError, TryLater
 from store.accounts import Accounts
 
-_STEPS = {"pause": control.pause, "resume": control.resume}
+_STEPS = {"pause": control.pause, "resume": control.resume, "remove": control.remove}
 
 
 async def _find(asked: Asked) -> Found[AccountRow]:
@@ -30,7 +31,7 @@ async def _find(asked: Asked) -> Found[AccountRow]:
 
 
 async def change(mine: ProjectVisit) -> web.Response:
-    """Hold what is for one, or send what waits for it. Raises TryLater."""
+    """Hold what is for one, send what waits for it, or forget what it holds. Raises TryLater."""
     form = await mine.visit.form()
     named, step = form.get("account", "").strip(), _STEPS.get(form.get("step", ""))
     try:
@@ -46,6 +47,24 @@ async def change(mine: ProjectVisit) -> web.Response:
     return LIST.back(mine, form)
 
 
+async def check(mine: ProjectVisit) -> web.Response:
+    """Log in at the provider of one, without a message, and say what came of it. Raises NotFound, TryLater."""
+    named = (await mine.visit.form()).get("account", "").strip()
+    try:
+        if "\0" in named:
+            raise TidingsError("choose the account to try")
+        key = control.account_key(mine.project_id, named)
+        found = await control.check(Accounts(mine.pool), mine.wiring.settings, key)
+    except (NotFound, TryLater):
+        raise
+    except DefinitionInvalid as error:
+        return await LIST.respond(mine, [FieldProblem("main", inert(one.message)) for one in error.problems])
+    except TidingsError as error:
+        return await LIST.respond(mine, [FieldProblem("main", inert(error))])
+    said = f"{named}: {inert(found.said)}"
+    return await (LIST.respond(mine, note=said) if found.is_well else LIST.respond(mine, [FieldProblem("main", said)]))
+
+
 def _more(mine: ProjectVisit) -> Mapping[str, Any]:
     return {"may_write": may(mine.role, "accounts:write")}
 
@@ -53,4 +72,8 @@ def _more(mine: ProjectVisit) -> Mapping[str, Any]:
 LIST = Listing(
     path="/accounts", permission="accounts:read", row=AccountRow, find=_find, page=AccountsPage, more=_more,
 )  # fmt: skip
-ROUTES: tuple[ProjectRoute, ...] = (*LIST.routes, ProjectRoute("/accounts", "accounts:write", change, "POST"))
+ROUTES: tuple[ProjectRoute, ...] = (
+    *LIST.routes,
+    ProjectRoute("/accounts", "accounts:write", change, "POST"),
+    ProjectRoute("/accounts/check", "accounts:write", check, "POST"),
+)

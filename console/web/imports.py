@@ -13,7 +13,7 @@ from console.web.pages import FieldProblem
 from console.web.project_campaigns import ImportRow, ImportsPage, ShownImportProblem
 from console.web.projects import ProjectRoute, ProjectVisit, campaign_path
 from console.web.words import inert, share
-from schemas.access import may
+from schemas.access import Permission, may
 from store.imports import ImportProblem
 from store.imports import ImportRow as Stored
 
@@ -47,7 +47,7 @@ def _row(mine: ProjectVisit, one: Stored) -> ImportRow:
     path = campaign_path(mine.project_id, one.campaign_id) if one.campaign_id else None
     return ImportRow(
         one.import_id, one.kind, one.campaign_id, path, one.state, _share(one), one.rows, one.rows_read, one.added,
-        one.in_project + one.in_file, one.wrong, [_problem(problem) for problem in one.problems[:_PROBLEMS]], one.why,
+        one.in_project + one.in_file, one.wrong, [problem_of(problem) for problem in one.problems[:_PROBLEMS]], one.why,
         one.created_by, one.created_at, one.ended_at, one.state in _OPEN,
     )  # fmt: skip
 
@@ -61,14 +61,19 @@ def _share(one: Stored) -> str:
     return ""
 
 
-def _problem(one: ImportProblem) -> ShownImportProblem:
+def problem_of(one: ImportProblem) -> ShownImportProblem:
+    """A problem with its field in front."""
     of = f"{one.field}: " if one.field else ""
     return ShownImportProblem(one.line, of + one.detail)
 
 
 def _more(mine: ProjectVisit) -> Mapping[str, Any]:
     note = "It is not gone on with; what was added stays." if mine.query.get("canceled") == "1" else ""
-    return {"may_cancel": may(mine.role, "imports:cancel"), "note": note}
+    if mine.query.get("began"):
+        note = "It is handed in. Its state below says how far it is; show the page again to see it go on."
+    writes: tuple[tuple[str, Permission], ...] = (("codes", "campaigns:write"), ("customers", "customers:write"))
+    kinds = [kind for kind, asks in writes if may(mine.role, asks)]
+    return {"may_cancel": may(mine.role, "imports:cancel"), "hands_in": kinds, "note": note}
 
 
 LIST = Listing(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
@@ -100,12 +100,31 @@ class ImportRow:
     is_open: bool
 
 
+def import_form() -> Mapping[str, str]:
+    """The form of a file as it is at first."""
+    return {"campaign": "", "as_written": "", "skip_wrong": ""}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewImportPage(ProjectPage):
+    """The form in which a file of codes or customers is handed in; `columns` says which it may have."""
+
+    template: ClassVar[str] = "new_import.html"
+    path: str
+    kind: str
+    columns: str
+    campaigns: Sequence[tuple[str, str]]
+    most: int
+    given: Mapping[str, str]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportsPage(ListPage):
-    """Files that were handed in, the newest first."""
+    """Files that were handed in, the newest first; `hands_in` are the kinds that one may hand in."""
 
     template: ClassVar[str] = "imports.html"
     title: str = "Imports"
     rows: Sequence[ImportRow]
     may_cancel: bool
+    hands_in: Sequence[str]
     note: str

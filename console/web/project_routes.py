@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from console.web import (
+    account_form,
     accounts,
     audit,
     campaigns,
@@ -12,6 +13,7 @@ from console.web import (
     distribution,
     distributions,
     first_steps,
+    import_new,
     imports,
     keys,
     message,
@@ -39,9 +41,10 @@ from console.web.projects import ProjectRoute
 PROJECT_ROUTES: tuple[ProjectRoute, ...] = (
     *builder.ROUTES, *distributions.ROUTES, *distribution.ROUTES, *messages.ROUTES, *message.ROUTES, *resend.ROUTES,
     *sends.ROUTES, *send.ROUTES, *customers.ROUTES, *first_steps.ROUTES,
-    *segment_edit.ROUTES, *segments.ROUTES, *campaigns.ROUTES, *imports.ROUTES, *templates.ROUTES,
+    *segment_edit.ROUTES, *segments.ROUTES, *campaigns.ROUTES, *import_new.ROUTES, *imports.ROUTES,
+    *templates.ROUTES,
     *template_edit.ROUTES, *template_new.ROUTES, *sections.ROUTES, *previews.ROUTES, *suppressions.ROUTES,
     *operations.ROUTES,
-    *dead_letters.ROUTES, *dead_letter_mend.ROUTES, *replay.ROUTES, *topics.ROUTES, *accounts.ROUTES, *users.ROUTES,
-    *keys.ROUTES, *settings.ROUTES, *audit.ROUTES,
+    *dead_letters.ROUTES, *dead_letter_mend.ROUTES, *replay.ROUTES, *topics.ROUTES, *account_form.ROUTES,
+    *accounts.ROUTES, *users.ROUTES, *keys.ROUTES, *settings.ROUTES, *audit.ROUTES,
 )  # fmt: skip

@@ -100,6 +100,36 @@ class AccountsPage(ListPage):
     title: str = "Accounts"
     rows: Sequence[AccountRow]
     may_write: bool
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountInput:
+    """An input of the form of an account: its id, its words and what is in it, which of a secret is nothing."""
+
+    name: str
+    label: str
+    value: str
+    is_secret: bool
+    has_lines: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountFormPage(ProjectPage):
+    """The form of an account: a new one of a `channel`, or one that is there and keeps what is left empty.
+
+    `account` is empty for a new one, `more` are inputs that few need.
+    """
+
+    template: ClassVar[str] = "account_form.html"
+    path: str
+    account: str
+    channel: str
+    channels: Sequence[str]
+    name: str
+    inputs: Sequence[AccountInput]
+    more: Sequence[AccountInput]
+    has_lost: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from console.control.sign_in import Door, SignInRefused, agent_of
 from console.control.users import Random
 from console.web import account, entrance, passkeys, single_sign_on
 from console.web.guard import TokenCookie, is_forged
+from console.web.kept_form import kept
 from console.web.live import EVERY_SECONDS, Live
 from console.web.next_page import sign_in_for
 from console.web.pages import MessagePage, respond, see
@@ -156,7 +157,7 @@ class WebServer:
         token = self._cookie.read(request)
         who = await sessions.check(token, is_use=is_use) if token else None
         if who is None and not is_open:
-            return see(sign_in_for(request.path_qs) if request.method == "GET" else "/sign-in")
+            return see(sign_in_for(request.path_qs)) if request.method == "GET" else await kept(request)
         forwarded = request.headers.getall("x-forwarded-for", [])
         address = address_behind(request.remote or "", forwarded, web_settings.proxies)
         comer = Comer(network_of(address), agent_of(request.headers.get("user-agent", "")))

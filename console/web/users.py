@@ -1,8 +1,8 @@
-"""`/p/<project>/users`: who may sign in here, in which role; some are kept from it, and let in again."""
+"""`/p/<project>/users`: who may sign in here, in which role, and what is done about that."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from aiohttp import web
@@ -19,7 +19,9 @@ from schemas.access import ACCESS_ROLES
 from schemas.errors import DefinitionInvalid, TidingsError, TryLater
 from store.users import Member, Users
 
-_STEPS = {"disable": users.disable, "enable": users.enable}
+_STEPS: Mapping[str, Callable[..., Awaitable[Member]]] = {
+    "disable": users.disable, "enable": users.enable, "remove": users.remove,
+}  # fmt: skip
 
 
 async def _find(asked: Asked) -> Found[UserRow]:
@@ -61,18 +63,35 @@ async def invite(mine: ProjectVisit) -> web.Response:
 
 
 async def change(mine: ProjectVisit) -> web.Response:
-    """Keep somebody from signing in, or let them in again. Raises TryLater."""
+    """Keep somebody from signing in, let them in again, give another role, or take them out. Raises TryLater."""
     form = await mine.visit.form()
-    named, step = form.get("user", "").strip(), _STEPS.get(form.get("step", ""))
+    named, step = form.get("user", "").strip(), form.get("step", "")
     try:
-        if step is None or not named or "\0" in named:
+        if not named or "\0" in named:
             raise TidingsError("choose what to do with whom")
-        await step(Users(mine.pool), mine.project_id, named, actor=mine.actor)
+        if step == "role":
+            await users.change_role(Users(mine.pool), mine.project_id, named, form.get("role", ""), actor=mine.actor)
+        elif step == "reset":
+            return await _reset(mine, named)
+        elif step in _STEPS:
+            await _STEPS[step](Users(mine.pool), mine.project_id, named, actor=mine.actor)
+        else:
+            raise TidingsError("choose what to do with whom")
+    except DefinitionInvalid as error:
+        said = [f"{_LABELS.get(one.path, one.path)}: {inert(one.message)}" for one in error.problems]
+        return await LIST.respond(mine, [FieldProblem("main", one) for one in said])
     except TryLater:
         raise
     except TidingsError as error:
         return await LIST.respond(mine, [FieldProblem("main", inert(error))])
     return LIST.back(mine, form)
+
+
+async def _reset(mine: ProjectVisit, named: str) -> web.Response:
+    """Let somebody set a new password, and show the link: in this answer alone."""
+    made = await users.allow_reset(Users(mine.pool), mine.project_id, named, mine.visit.random, actor=mine.actor)
+    link = address_of_link(mine.wiring.settings.web.url, made.token)
+    return await LIST.respond(mine, link=link, until=made.expires_at)
 
 
 _LABELS: Mapping[str, str] = {"email": "E-mail address", "display_name": "Name", "role": "Role"}

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from io import SEEK_END
+from typing import BinaryIO, cast
 from urllib.parse import parse_qsl
 
 import asyncpg
 from aiohttp import web
 
+from console.control.imports import Upload
 from console.control.oidc.entering import OidcDoor
 from console.control.passkeys.own import PasskeyDoor
 from console.control.sign_in import Door
@@ -22,6 +26,10 @@ MOST_BYTES = 16 * 1024
 BODY_SECONDS = 10.0
 UPLOAD_SECONDS = 25.0
 _MOST_FIELDS = 20
+UNSHOWN = "secret_"
+"""The beginning of the names of inputs for what is secret: what is typed there stands in no answer."""
+LOST = "lost"
+"""A field of a form that is sent again after its session had ended, where not all that was given is in it."""
 _DIGITS_OF_A_VERSION = 9
 """Of a number that 31 bits hold in any case."""
 _FORM, _PARTS = "application/x-www-form-urlencoded", "multipart/form-data"
@@ -74,6 +82,22 @@ class Visit:
             return Posted(dict(parse_qsl(text, keep_blank_values=True, max_num_fields=fields, errors="replace")))
         except (TimeoutError, ValueError):
             return Posted()
+
+    @asynccontextmanager
+    async def upload(self, most: int) -> AsyncIterator[tuple[Mapping[str, str], Upload | None]]:
+        """The fields of a form, and its first file, which is open until then: nothing where it is not one."""
+        sized, fields, files = self.request.clone(client_max_size=most), dict[str, str](), list[web.FileField]()
+        try:
+            if self.request.content_type == _PARTS:
+                async with asyncio.timeout(UPLOAD_SECONDS):
+                    for name, value in (await sized.post()).items():
+                        fields |= {name: value} if isinstance(value, str) else {}
+                        files += [value] if isinstance(value, web.FileField) else []
+            chosen = cast("BinaryIO", files[0].file) if files and files[0].filename else None
+            yield fields, Upload(chosen, chosen.seek(0, SEEK_END)) if chosen is not None else None
+        finally:
+            for one in files:
+                one.file.close()
 
     @property
     def provider(self) -> str:

@@ -106,7 +106,7 @@ async def test_accounts_show_nothing_secret_and_are_paused_and_resumed(site: Sit
     for step, state in (("pause", "paused"), ("resume", "active")):
         assert (await mine.ask("POST", ACCOUNTS, {"account": "email/main", "step": step})).status == 303
         assert f'"state {state}"' in (await mine.ask("GET", ACCOUNTS)).text
-    for form in ({}, {"account": "email/main"}, {"account": "email/main", "step": "remove"},
+    for form in ({}, {"account": "email/main"}, {"account": "email/main", "step": "x"},
                  {"account": "email/theirs", "step": "pause"}, {"account": "x", "step": "pause"}):  # fmt: skip
         assert (await mine.ask("POST", ACCOUNTS, form)).status == 422, form
     assert len(await actions(site, "account.paused")) == len(await actions(site, "account.resumed")) == 1
@@ -188,11 +188,38 @@ async def test_somebody_is_kept_from_signing_in_and_let_in_again(site: Site) -> 
     assert (await site.browser().sign_in(PASSWORD, "viewer@shop.example")).status == 422
     assert (await mine.ask("POST", USERS, {"user": viewer, "step": "enable"})).status == 303
     assert (await site.browser().sign_in(PASSWORD, "viewer@shop.example")).status == 303
-    for wrong in ({}, {"user": viewer}, {"user": admin, "step": "disable"}, {"user": viewer, "step": "remove"}):
+    for wrong in ({}, {"user": viewer}, {"user": admin, "step": "disable"}, {"user": viewer, "step": "x"}):
         assert (await mine.ask("POST", USERS, wrong)).status == 422, wrong
     assert len(await actions(site, "user.disabled")) == 1
     form_of_oneself = re.search(rf'value="{admin}"', html.unescape((await mine.ask("GET", USERS)).text))
     assert form_of_oneself is None, "nobody locks themselves out by a click"
+
+
+async def test_somebody_gets_another_role_a_new_password_and_is_taken_out(site: Site) -> None:
+    mine, other = await signed_in(site, "admin"), await signed_in(site)
+    await signed_in(site, "editor")
+    viewer, admin = [await user_id(mine, f"{one}@shop.example") for one in ("viewer", "admin")]
+    form = {"user": viewer, "step": "role", "role": "editor"}
+    assert (await mine.ask("POST", USERS, form, sec_fetch_site="cross-site")).status == 403
+    assert (await other.ask("POST", USERS, form)).status == 403
+    assert (await mine.ask("POST", USERS, form)).status == 303
+    assert (await other.ask("GET", "/p/shop/segments")).status == 303, "their sessions ended with it"
+    await other.sign_in(email="viewer@shop.example")
+    assert (await other.ask("GET", "/p/shop/segments/new")).status == 200
+    for changes in ({"role": "boss"}, {"role": ""}, {"user": admin}, {"user": admin, "step": "remove"}, {"user": "x"}):
+        refused = await mine.ask("POST", USERS, form | changes)
+        assert refused.status in (404, 422), changes
+    assert "must be one of viewer" in (await mine.ask("POST", USERS, form | {"role": "boss"})).text
+    page = await mine.ask("POST", USERS, form | {"step": "reset"})
+    (link,) = map(html.unescape, re.findall(r'aria-label="The link"><code>([^<]*)</code>', page.text))
+    assert (page.status, (await site.browser().ask("GET", link)).status) == (200, 200)
+    assert html.escape(link) not in (await mine.ask("GET", USERS)).text
+    assert (await mine.ask("POST", USERS, form | {"step": "remove"})).status == 303
+    assert (await other.ask("GET", "/p/shop/distributions")).status in (303, 404)
+    assert "viewer@shop.example" not in (await mine.ask("GET", USERS)).text
+    for action in ("user.role_changed", "user.reset_allowed", "user.removed"):
+        (actor,) = await actions(site, action)
+        assert actor.startswith("user:"), action
 
 
 async def test_the_settings_say_what_one_may_do(site: Site) -> None:

@@ -7,6 +7,7 @@ import html
 import io
 import json
 import re
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -16,14 +17,19 @@ from urllib.parse import quote
 import msgspec
 import pytest
 
+from agents.accounts import account_keys
 from agents.clock import utc_now
 from console.web.project_routes import PROJECT_ROUTES
 from console.web.projects import ProjectRoute
+from deploy.secret import Secret
+from deploy.settings.accounts import AccountKeys
 from deploy.settings.settings import Settings
 from deploy.settings.web import Web
 from schemas.access import ACCESS_ROLES, GRANTS, AccessRole
+from schemas.channels.webhook import WebhookAccountForm
 from schemas.delivery import DistributionRef
 from schemas.segment import SegmentDefinition
+from store.accounts import AccountKey, Accounts
 from store.distributions import Change, Control
 from store.read_models.recorded import Recorded
 from store.segments import Segments
@@ -34,7 +40,7 @@ from tests.integration.test_recorder import KEEP, decision, put, status
 from tests.integration.test_web import Browser, Site, running
 
 NAMED = {"/messages/{id}": f"/messages/dlv_{0:032x}", "/dead-letters/{id}": "/dead-letters/0:0",
-    "/dead-letters/{id}/mend": "/dead-letters/0:0/mend",
+    "/dead-letters/{id}/mend": "/dead-letters/0:0/mend", "/accounts/edit": "/accounts/edit?account=webhook/main",
     "/preview": "/preview?distribution=thanks", "/preview/frame": "/preview/frame?distribution=thanks",
 }  # fmt: skip
 NAMES = {"distribution": "thanks", "campaign": "spring", "segment": "poland", "template": "hello", "send": "send_1"}
@@ -98,6 +104,8 @@ async def test_each_page_is_for_the_roles_of_its_permission(site: Site, monkeypa
     await Segments(site.pool).save([(poland, "segment: poland\nmembers: [c1]\n")], applied_by="ann", now=utc_now())
     await put(Recorded(site.pool, KEEP), [status(0, utc_now())])
     await save(site.pool, named())
+    kept = account_keys(Settings(accounts=AccountKeys((Secret("k1:" + b64encode(b"7" * 32).decode()),))))
+    await Accounts(site.pool).add(AccountKey("shop", "webhook", "main"), WebhookAccountForm(), kept, by="ann")
     await site.pool.execute(
         "insert into sends (project_id, send_id, distribution_id, status, owns_segment, hold, created_by)"
         " values ('shop', 'send_1', 'thanks', 'DRAFT', false, interval '10m', 'ann')"

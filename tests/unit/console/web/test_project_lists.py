@@ -15,8 +15,10 @@ from console.web.project_campaigns import (
     CampaignsPage,
     ImportRow,
     ImportsPage,
+    NewImportPage,
     ShownCodes,
     ShownImportProblem,
+    import_form,
 )
 from console.web.project_lists import (
     AuditedRow,
@@ -55,6 +57,8 @@ from console.web.project_segments import (
     ShownUnjudged,
 )
 from console.web.project_settings import (
+    AccountFormPage,
+    AccountInput,
     AccountRow,
     AccountsPage,
     KeyRow,
@@ -146,6 +150,19 @@ ACCOUNTS = [
     AccountRow(EVIL, "active", "database", NOW, EVIL), AccountRow(EVIL, "paused", "database", NOW, EVIL),
     AccountRow(EVIL, "active", "settings", None, ""),
 ]  # fmt: skip
+INPUTS = [AccountInput("field_a", EVIL, EVIL, False, False), AccountInput("secret_b", EVIL, "", True, False)]
+RARE = [AccountInput("secret_c", EVIL, "", True, True), AccountInput("field_d", EVIL, EVIL, False, False)]
+
+
+def account_form(**changes: Any) -> AccountFormPage:
+    given: dict[str, Any] = {
+        "title": "Add an account", "here": "/p/shop/accounts", "path": "/p/shop/accounts/new", "account": "",
+        "channel": "email", "channels": ["email", "sms"], "name": EVIL, "inputs": INPUTS, "more": RARE,
+        "has_lost": False, **frame(),
+    }  # fmt: skip
+    return AccountFormPage(**(given | changes))
+
+
 KEYS = [
     KeyRow(EVIL, EVIL, "admin", "live", "active", EVIL, NOW, None, None, None),
     KeyRow(EVIL, EVIL, "viewer", "test", "revoked", EVIL, NOW, NOW, NOW, EVIL),
@@ -184,6 +201,15 @@ def settings(**changes: Any) -> SettingsPage:
         "document": EVIL, "role": "viewer", **frame(),
     }  # fmt: skip
     return SettingsPage(**(given | changes))
+
+
+def new_import(**changes: Any) -> NewImportPage:
+    given: dict[str, Any] = {
+        "title": "Hand in a file", "here": "/p/shop/imports", "path": "/p/shop/imports/codes", "kind": "codes",
+        "columns": EVIL, "campaigns": [(EVIL, EVIL)], "most": 32, "given": {**import_form(), "campaign": EVIL},
+        **frame(),
+    }  # fmt: skip
+    return NewImportPage(**(given | changes))
 
 
 def workers(**changes: Any) -> WorkersPage:
@@ -227,13 +253,19 @@ FAILED = [
 RESEND: dict[str, Any] = {
     "here": "/p/shop/resend", "rows": FAILED, "most": 1000, "messages_path": "/m", "note": "Sent again: 3 messages.",
 }  # fmt: skip
+IMPORTED: dict[str, Any] = {
+    "here": "/p/shop/imports", "rows": IMPORTS, "may_cancel": True, "hands_in": ["codes"], "note": "It is canceled.",
+}  # fmt: skip
 FORM = {"keys": EVIL, "on": "email", "why": "requested", "source": EVIL, "until": EVIL}
 MADE: tuple[tuple[type[ListPage], dict[str, Any]], ...] = (
     *send_pages.LISTS,
     *letter_pages.LISTS,
     (CampaignsPage, {"here": "/p/shop/campaigns", "rows": CAMPAIGNS}),
-    (ImportsPage, {"here": "/p/shop/imports", "rows": IMPORTS, "may_cancel": True, "note": "It is canceled."}),
-    (ImportsPage, {"here": "/p/shop/imports", "rows": IMPORTS, "may_cancel": False, "note": ""}),
+    (
+        ImportsPage,
+        {"here": "/p/shop/imports", "rows": IMPORTS, "may_cancel": True, "hands_in": ["codes"], "note": "Gone."},
+    ),
+    (ImportsPage, {"here": "/p/shop/imports", "rows": IMPORTS, "may_cancel": False, "hands_in": [], "note": ""}),
     (SegmentsPage, {"here": "/p/shop/segments", "rows": SEGMENTS, "may_write": False, "note": ""}),
     (SegmentsPage, {"here": "/p/shop/segments", "rows": SEGMENTS, "may_write": True, "note": "It is forgotten."}),
     (MembersPage, MEMBERS),
@@ -243,7 +275,7 @@ MADE: tuple[tuple[type[ListPage], dict[str, Any]], ...] = (
     (DestinationsPage, {**DESTINATIONS, "may_resume": False, "note": ""}),
     (TemplatesPage, {"here": "/p/shop/templates", "rows": TEMPLATES, "may_write": True, "note": "Gone."}),
     (TemplatesPage, {"here": "/p/shop/templates", "rows": TEMPLATES, "may_write": False, "note": ""}),
-    (AccountsPage, {"here": "/p/shop/accounts", "rows": ACCOUNTS, "may_write": True}),
+    (AccountsPage, {"here": "/p/shop/accounts", "rows": ACCOUNTS, "may_write": True, "note": EVIL}),
     (AccountsPage, {"here": "/p/shop/accounts", "rows": ACCOUNTS, "may_write": False}),
     (KeysPage, {**ROLES, "here": "/p/shop/keys", "rows": KEYS}),
     (KeysPage, {**ROLES, "here": "/p/shop/keys", "rows": KEYS, "made": EVIL, "given": KEY_FORM}),
@@ -280,6 +312,10 @@ PAGES: tuple[ProjectPage, ...] = (
     segment(1, granted=WRITES, edit=None, note="Saved."),
     segment(1, granted=WRITES, problems=[FieldProblem("sure", EVIL)], is_managed=True),
     workers(), workers(workers=[], partitions=[], others=0, missing=None),
+    new_import(), new_import(kind="customers", given={**import_form(), "skip_wrong": "yes"}),
+    new_import(campaigns=[], problems=[FieldProblem(one, EVIL) for one in ("campaign", "file", "file")]),
+    account_form(), account_form(account=EVIL, problems=[FieldProblem(one, EVIL) for one in ("field_a", "secret_c")]),
+    account_form(problems=[FieldProblem("name", EVIL)], has_lost=True),
     template(), template(uses=[], locales=""), template(acts=frozenset(), older=[], note=""),
     settings(), settings(document=None, limits=[]),
     settings(document=None, is_default=False), workers(failure=EVIL, workers=[], partitions=[], missing=None),

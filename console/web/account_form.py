@@ -1,0 +1,178 @@
+"""`/p/<project>/accounts/new` and `/accounts/edit`: an account is written. Nothing that it holds is shown, ever.
+
+The fields are those of its channel, as commands and the API take them. A secret that was typed is not in any answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from aiohttp import web
+
+from console.control import accounts as control
+from console.control.not_found import NotFound
+from console.web.accounts import LIST
+from console.web.pages import FieldProblem, respond
+from console.web.project_settings import AccountFormPage, AccountInput
+from console.web.projects import ProjectRoute, ProjectVisit, base_of
+from console.web.tables import address
+from console.web.visit import LOST, UNSHOWN
+from console.web.words import inert
+from schemas.account_fields import COMMON_FIELDS, AccountField
+from schemas.channels.tables import ACCOUNT_TYPES
+from schemas.closed import CHANNELS, ChannelName
+from schemas.errors import BadQuestion, DefinitionInvalid, TidingsError, TryLater
+from store.accounts import AccountKey, Accounts
+
+_MOST_BYTES, _MOST_FIELDS = 128 * 1024, 60
+_NEW, _EDIT = f"{LIST.path}/new", f"{LIST.path}/edit"
+_USUAL = ("username", "sender_name")
+_RARE = frozenset(one.name for one in COMMON_FIELDS) | {"client_id", "client_secret", "refresh_token"}
+
+
+async def ask(mine: ProjectVisit) -> web.Response:
+    """The form of a new one. Raises BadQuestion."""
+    return _page(mine, _channel(mine), "", {})
+
+
+async def ask_again(mine: ProjectVisit) -> web.Response:
+    """The form of one that is there. Raises NotFound, BadQuestion, TryLater."""
+    key = await _key(mine)
+    return _page(mine, key.channel, str(key), {})
+
+
+async def add(mine: ProjectVisit) -> web.Response:
+    """Keep a new one. Raises BadQuestion, TryLater."""
+    form, channel = await mine.visit.form(_MOST_BYTES, _MOST_FIELDS), _channel(mine)
+    name = form.get("name", "").strip()
+    if LOST in form:
+        return _page(mine, channel, "", form, [_LOST])
+    try:
+        if "\0" in name:
+            raise TidingsError("must not contain U+0000")
+        key = control.account_key(mine.project_id, f"{channel}/{name}")
+        if not (await control.foresee(Accounts(mine.pool), mine.wiring.settings, key, _written(channel, form))).is_new:
+            raise TidingsError(f"there is an account {key} already")
+    except TryLater:
+        raise
+    except DefinitionInvalid as error:
+        return _page(mine, channel, "", form, _problems(channel, error))
+    except TidingsError as error:
+        return _page(mine, channel, "", form, [FieldProblem("name", f"Name: {inert(error)}")])
+    return await _kept(mine, key, form, "")
+
+
+async def change(mine: ProjectVisit) -> web.Response:
+    """Change what is written of one, and keep the rest. Raises NotFound, BadQuestion, TryLater."""
+    form, key = await mine.visit.form(_MOST_BYTES, _MOST_FIELDS), await _key(mine)
+    if LOST in form:
+        return _page(mine, key.channel, str(key), form, [_LOST])
+    if not _written(key.channel, form):
+        return _page(mine, key.channel, str(key), form, [FieldProblem("main", "Nothing is written: nothing changes")])
+    return await _kept(mine, key, form, str(key))
+
+
+async def _kept(mine: ProjectVisit, key: AccountKey, form: Mapping[str, str], account: str) -> web.Response:
+    written = _written(key.channel, form)
+    try:
+        done = await control.put(Accounts(mine.pool), mine.wiring.settings, key, written, actor=mine.actor)
+    except (NotFound, TryLater):
+        raise
+    except DefinitionInvalid as error:
+        return _page(mine, key.channel, account, form, _problems(key.channel, error))
+    except TidingsError as error:
+        return _page(mine, key.channel, account, form, [FieldProblem("main", inert(error))])
+    said = f"{key} is {'kept' if done.is_new else 'changed'}"
+    return await LIST.respond(mine, note=". ".join(one for one in (said, done.servers, done.advice) if one))
+
+
+def _channel(mine: ProjectVisit) -> ChannelName:
+    """The channel of the address, e-mail where it names none. Raises BadQuestion."""
+    named = mine.text("channel") or "email"
+    for one in CHANNELS:
+        if one == named:
+            return one
+    raise BadQuestion(f"must be one of {', '.join(CHANNELS)}", "channel")
+
+
+async def _key(mine: ProjectVisit) -> AccountKey:
+    """The account of the address. Raises NotFound, BadQuestion, TryLater."""
+    try:
+        key = control.account_key(mine.project_id, mine.text("account"))
+    except DefinitionInvalid as error:
+        raise BadQuestion(error.problems[0].message, "account") from None
+    await control.must_be_there(Accounts(mine.pool), key)
+    return key
+
+
+def _written(channel: ChannelName, form: Mapping[str, str]) -> dict[str, object]:
+    """The fields in which something is written."""
+    given = ((one.name, form.get(_input(one), "").strip()) for one in ACCOUNT_TYPES[channel].fields)
+    return {name: text.replace("\r\n", "\n") for name, text in given if text}
+
+
+def _problems(channel: ChannelName, error: DefinitionInvalid) -> list[FieldProblem]:
+    inputs = {one.name: _input(one) for one in ACCOUNT_TYPES[channel].fields} | {"name": "name"}
+    return [
+        FieldProblem(inputs.get(one.path, "main"), f"{_label(one.path)}: {inert(one.message)}")
+        for one in error.problems
+    ]
+
+
+def _input(one: AccountField) -> str:
+    return f"{UNSHOWN}{one.name}" if one.is_secret else f"field_{one.name}"
+
+
+def _label(name: str) -> str:
+    return (name[:1].upper() + name[1:]).replace("_", " ")
+
+
+def _page(
+    mine: ProjectVisit,
+    channel: ChannelName,
+    account: str,
+    form: Mapping[str, str],
+    problems: Sequence[FieldProblem] = (),
+) -> web.Response:
+    fields = ACCOUNT_TYPES[channel].fields
+    usual = {one.name for one in _usual(fields)}
+    shown = {one.name: _shown(one, form) for one in fields}
+    base = base_of(mine.project_id)
+    page = AccountFormPage(
+        title=f"Change {account}" if account else "Add an account",
+        here=f"{base}{LIST.path}",
+        problems=problems,
+        path=address(f"{base}{_EDIT}", {"account": account}) if account else address(base + _NEW, {"channel": channel}),
+        account=account,
+        channel=channel,
+        channels=CHANNELS,
+        name=form.get("name", ""),
+        inputs=[one for name, one in shown.items() if name in usual],
+        more=[one for name, one in shown.items() if name not in usual],
+        has_lost=any(name.startswith(UNSHOWN) and text for name, text in form.items()),
+        **mine.frame,
+    )
+    return respond(page, 422 if problems else 200)
+
+
+def _usual(fields: Sequence[AccountField]) -> Iterator[AccountField]:
+    """Those that most people write: what has to be, and secrets; all, where nothing has to be."""
+    has_required = any(one.is_required for one in fields)
+    for one in fields:
+        is_usual = one.is_required or one.name in _USUAL or (one.is_secret and not one.stays_here)
+        if one.name not in _RARE and (is_usual or not has_required):
+            yield one
+
+
+def _shown(one: AccountField, form: Mapping[str, str]) -> AccountInput:
+    value = "" if one.is_secret else form.get(_input(one), "")
+    return AccountInput(_input(one), _label(one.name), value, one.is_secret, one.kind == "secrets" or one.stays_here)
+
+
+_LOST = FieldProblem("main", "What is secret was not kept: type it again. Nothing was done")
+ROUTES: tuple[ProjectRoute, ...] = (
+    ProjectRoute(_NEW, "accounts:write", ask),
+    ProjectRoute(_NEW, "accounts:write", add, "POST"),
+    ProjectRoute(_EDIT, "accounts:write", ask_again),
+    ProjectRoute(_EDIT, "accounts:write", change, "POST"),
+)

@@ -111,3 +111,13 @@ async def test_without_scripts_a_page_is_as_it_was(site: Site) -> None:
         tab = await mine.show(LIST)
         assert not await tab.is_visible("#live")
         assert mine.faults == []
+
+
+async def test_a_page_opens_beside_many_that_are_live(site: Site) -> None:
+    """Reported elsewhere: the seventh tab waits for ever, since six hold every connection that a browser has."""
+    async with browser() as opened, window(opened, site.base, 1440) as mine:
+        await enter(mine, "operator")
+        for number in range(8):
+            tab = await mine.show(LIST)
+            await tab.locator("#live .live, #live .late").wait_for(timeout=60_000)
+            assert (await tab.title()).startswith("Distributions"), number

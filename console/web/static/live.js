@@ -55,7 +55,7 @@
     });
 
     const stopped = (event) => { if (isOurs(event) && (over || isPaused() || document.hidden)) event.preventDefault(); };
-    const failed = (event) => { if (isOurs(event) && !isPaused() && !over) tell("late", "not live: no answer"); };
+    const failed = (event) => { if (isOurs(event) && !isPaused() && !over) tell("late", "not live now"); };
     document.addEventListener("htmx:before:request", stopped);
     document.addEventListener("htmx:sse:before:connection", stopped);
     for (const name of ["htmx:error", "htmx:sse:error", "htmx:response:error"]) document.addEventListener(name, failed);
@@ -64,7 +64,7 @@
         tell("live", "live");
     });
     document.addEventListener("htmx:sse:close", () => { connection = null; });
-    bar.addEventListener("late", () => tell("late", "not live: no answer"));
+    bar.addEventListener("late", () => tell("late", "not live now"));
     bar.addEventListener("again", () => tell("live", "live"));
     bar.addEventListener("over", () => {
         over = true;

@@ -39,6 +39,7 @@ async def test_the_first_admin_of_a_demo_finds_what_it_did(tmp_path: Path) -> No
             await tab.goto("/p/demo/distributions")
             assert sum(await tab.evaluate(_SENT)) == sum(sent.values())
             await tab.click("text=Thanks for a large order, or for a gift")
+            await tab.locator("#live .state:text-is('live')").wait_for()
             await keep_picture(tab, "distribution")
             await tab.goto("/p/demo/distributions/winback/edit?step=trigger")
             await keep_picture(tab, "builder")

@@ -113,7 +113,10 @@ COMMANDS: dict[str, Command] = {
     ),
     "keys": Command("keys", _OPERATE, "Keys of the HTTP API: make, list, revoke."),
     "users": Command(
-        "users", _OPERATE, "People who sign in: add, invite, role, disable, enable, remove, reset, sessions, sign-out."
+        "users",
+        _OPERATE,
+        "People who sign in: add, invite, role, disable, enable, remove, reset, sessions, sign-out, passkeys,"
+        " remove-passkey.",
     ),
     "audit": Command("audit", _OPERATE, "Who changed what and when: list, verify."),
     "doctor": Command("operations", _OPERATE, "Check everything that a worker needs, and say how to mend it."),

@@ -214,7 +214,7 @@ async def test_what_several_tell_at_once_is_told_once_and_in_the_order_in_which_
         with pytest.raises(ZeroDivisionError):
             await stage.take(dying(stage.segmenter(), "tell", after=False), stage.record("c1", tier=tier))
     told = sum(await asyncio.gather(*(one.memberships.tell() for one in many)))
-    assert told == 20 + 20, "events, and changes of what the customer is in"
+    assert told == 20 + 1, "events, and the one customer of whom all changes are told at once"
     assert [kind for kind, _, _ in stage.told()] == ["entered", "left"] * 10
 
 

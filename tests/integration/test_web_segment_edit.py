@@ -81,7 +81,7 @@ async def test_what_is_wrong_is_told_at_its_field_and_nothing_typed_is_lost(site
     }
     page = await post(mine, NEW, "next", "segment:\n", step="form", **form)
     assert page.status == 422
-    assert {one.partition(":")[0] for one in problems(page)} == {"Id", "Field"}
+    assert {one.partition(":")[0] for one in problems(page)} == {"Id", "Value"}
     for name, text in (("segment", "no spaces"), ("when_0_path", "customer.age"), ("when_0_value", "old")):
         assert re.findall(rf'id="{name}"[^>]* value="([^"]*)"', page.text) == [text]
     wrong = "segment: poland\nwhen: {customer.metadata.country: {starts_with: 7}}\n"

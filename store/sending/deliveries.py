@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -22,6 +22,13 @@ _TOLD: dict[Action, AuditAction] = {
     "hurry": "deliveries.hurried",
 }
 
+_STATE_OF = {
+    **dict.fromkeys(("waiting", "held", "retried"), "waiting"),
+    "sent": "sent",
+    "recovered": "recovered",
+    **dict.fromkeys(("failed", "suppressed", "expired", "canceled"), "failed"),
+}
+"""The state that a status implies, where it is one: said beside it, an index on what failed can be used."""
 _WITHIN: dict[Action, str] = {
     "resend": ":over",
     "cancel": "d.state = 'waiting'",
@@ -57,6 +64,11 @@ class DeliveryFilter:
     status: str | None = None
     ended_before: datetime | None = None
 
+    def arguments(self) -> tuple[object, ...]:
+        """The arguments of `chosen`; the state is said where the status tells it."""
+        told = replace(self, state=self.state or _STATE_OF.get(self.status or ""))
+        return tuple(list(one) if isinstance(one, tuple) else one for one in astuple(told))
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -88,27 +100,27 @@ class Deliveries:
         self, chosen: DeliveryFilter, limit: int, after: tuple[datetime, str] | None = None
     ) -> list[asyncpg.Record]:
         """The newest of those chosen, at most `limit`, without their records; behind one by its created_at and id."""
-        return await self._fetch(self._sql["listed"], *_arguments(chosen), limit, *(after or (None, None)))
+        return await self._fetch(self._sql["listed"], *chosen.arguments(), limit, *(after or (None, None)))
 
     async def missed(self, chosen: DeliveryFilter) -> dict[str, str | None]:
         """The ids that a filter names and its rest leaves out, with the status of each; None where there is not one."""
-        rows = await self._fetch(self._sql["missed"], *_arguments(chosen))
+        rows = await self._fetch(self._sql["missed"], *chosen.arguments())
         return {row["delivery_id"]: row["status"] for row in rows}
 
     async def groups(self, chosen: DeliveryFilter, limit: int) -> list[asyncpg.Record]:
         """channel, destination, state, reason, detail, deliveries, oldest; the most frequent first."""
-        return await self._fetch(self._sql["groups"], *_arguments(chosen), limit)
+        return await self._fetch(self._sql["groups"], *chosen.arguments(), limit)
 
     async def standing(self, action: Action, chosen: DeliveryFilter) -> Standing:
         """The reach of an action, before it is done."""
-        (row,) = await self._fetch(self._with(self._sql["standing"], action), *_arguments(chosen))
+        (row,) = await self._fetch(self._with(self._sql["standing"], action), *chosen.arguments())
         return Standing(**row)
 
     async def act(self, action: Action, chosen: DeliveryFilter, actor: str, *, after: str, limit: int) -> list[str]:
         """Do it to the next `limit` by id, after the id `after`; those it was done to, in order."""
         sql = self._with(self._sql[action], action)
         async with changing(self._pool) as connection:
-            rows = await connection.fetch(sql, *_arguments(chosen), after, limit, actor)
+            rows = await connection.fetch(sql, *chosen.arguments(), after, limit, actor)
             if rows:
                 await audit.write(connection, _entry(action, chosen, actor, len(rows)))
         return sorted(row["delivery_id"] for row in rows)
@@ -118,7 +130,7 @@ class Deliveries:
 
         delivery_id, customer_id, channel, record, possibly_accepted, against (the reason not to, or None).
         """
-        return await self._fetch(self._with(self._sql["resendable"], "resend"), *_arguments(chosen), after, limit)
+        return await self._fetch(self._with(self._sql["resendable"], "resend"), *chosen.arguments(), after, limit)
 
     async def actions_of(self, delivery_ids: list[str]) -> list[asyncpg.Record]:
         """delivery_id, at, action, actor; in order."""
@@ -143,10 +155,6 @@ class Deliveries:
         async with passing_errors(self._pool):
             rows: list[asyncpg.Record] = await self._pool.fetch(sql, *arguments)
             return rows
-
-
-def _arguments(chosen: DeliveryFilter) -> tuple[object, ...]:
-    return tuple(list(one) if isinstance(one, tuple) else one for one in astuple(chosen))
 
 
 def _entry(action: Action, chosen: DeliveryFilter, actor: str, count: int) -> AuditEntry:

@@ -16,7 +16,7 @@ import msgspec
 
 from agents.broker.topics import Provision
 from agents.clock import utc_now
-from agents.roles.sender.ledger_rows import _kept
+from agents.roles.sender.ledger_rows import kept_record
 from agents.wiring import Wiring
 from deploy.secret import Secret
 from deploy.settings.servers import Postgres
@@ -97,7 +97,7 @@ async def _fill(site: Site) -> None:
     await apply(site, *(f"rule{number}" for number in range(DISTRIBUTIONS)))
     await site.pool.execute("vacuum analyze")
     now, ledger, recorded = utc_now(), Ledger(site.pool), Recorded(site.pool, KEEP)
-    record = _kept(delivery("webhook"))
+    record = kept_record(delivery("webhook"))
     for start in range(0, DELIVERIES, _CHUNK):
         numbers = range(start, min(start + _CHUNK, DELIVERIES))
         await _chunk(ledger, recorded, numbers, now - timedelta(days=DAYS * (1 - start / DELIVERIES)), record)

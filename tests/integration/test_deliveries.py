@@ -36,6 +36,7 @@ from store.sending.deliveries import Action, Deliveries, DeliveryFilter
 from store.sending.ledger import Ledger, NewDelivery, Settlement
 from store.sending.status_events import ReportedStatus, StatusEvents
 from store.sending.suppressions import Suppressions
+from store.sql import queries
 from tests.factory import NOW
 from tests.integration.test_store import LEASE, announce, new
 
@@ -303,6 +304,28 @@ async def test_deliveries_are_found_by_each_part_of_a_filter(pool: asyncpg.Pool)
     assert len(await deliveries.newest(read_filter("shop", {"since": "1h ago", "state": "failed"}, now), 10)) == 2
     assert not await deliveries.newest(read_filter("shop", {"until": "1h"}, now), 10)
     assert not await deliveries.newest(read_filter("shop", {"since": "2126-01-01"}, now), 10)
+
+
+@pytest.mark.parametrize("given", [{}, {"distribution": "rare"}, {"status": "failed"}], ids="".join)
+async def test_the_newest_of_many_are_found_without_reading_the_rest(pool: asyncpg.Pool, given: dict[str, str]) -> None:
+    ledger = Ledger(pool)
+    for start in range(0, 3000, 100):
+        rows = [new(n, distribution_id="rare" if n % 100 == 0 else "often") for n in range(start, start + 100)]
+        await ledger.claim_new(rows, owner="s", lease=LEASE)
+        ends = [Settlement(f"d{n}", "failed" if n % 100 == 1 else "sent", "") for n in range(start, start + 99)]
+        await settle(ledger, *ends)
+    await pool.execute("vacuum analyze open_deliveries, ended_deliveries")
+    listed = "explain (analyze, timing off, format json) " + queries("deliveries")["listed"]
+    plan = json.loads(await pool.fetchval(listed, *chosen(**given).arguments(), 5, None, None))[0]["Plan"]
+    assert plan["Actual Rows"] == 5
+    assert rows_read(plan) < 1000, plan
+
+
+def rows_read(plan: dict[str, Any]) -> int:
+    """The rows that the ledger's tables gave and that a condition threw away again."""
+    own = (plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)) * plan["Actual Loops"]
+    below: int = sum(rows_read(one) for one in plan.get("Plans", ()))
+    return below + (own if "deliveries" in plan.get("Relation Name", "") else 0)
 
 
 async def test_what_is_held_retried_or_ended_for_a_reason_of_our_own_is_told_apart_and_can_be_cancelled(

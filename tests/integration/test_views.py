@@ -12,7 +12,7 @@ import asyncpg
 import msgspec
 import pytest
 
-from agents.roles.sender.ledger_rows import _kept
+from agents.roles.sender.ledger_rows import kept_record
 from channels.unsubscribe import Subscriber, token_of
 from channels.viewed import Viewed, view_token
 from console.control.views import Views
@@ -52,7 +52,7 @@ async def mailed(pool: asyncpg.Pool, number: int, project_id: str, customer_id: 
     email = msgspec.structs.replace(made.email, template=TEMPLATE.ref)
     made = msgspec.structs.replace(made, delivery_id=f"d{number}", project_id=project_id, data=data, email=email)
     where = {"project_id": project_id, "customer_id": customer_id, "channel": "email"}
-    await claim(Ledger(pool), "s", [new(number, record=_kept(made), **where)])
+    await claim(Ledger(pool), "s", [new(number, record=kept_record(made), **where)])
     body = msgspec.json.encode(TEMPLATE).decode()
     put = (
         "insert into templates (digest, name, body, created_at) values ($1, 'hello', $2, now()) on conflict do nothing"

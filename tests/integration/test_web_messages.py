@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from agents.clock import utc_now
-from agents.roles.sender.ledger_rows import _kept
+from agents.roles.sender.ledger_rows import kept_record
 from schemas.formats.cursors import write_cursor
 from schemas.record_key import Keyed
 from schemas.template import StoredTemplate
@@ -47,7 +47,7 @@ async def mailed(site: Site, name: str) -> Ledger:
     made = msgspec.structs.replace(made, delivery_id="d1", email=email)
     kept = "insert into templates (digest, name, body, created_at) values ($1, 'hello', $2, now())"
     await site.pool.execute(kept, template.ref.digest, msgspec.json.encode(template).decode())
-    return await taken_in(site, new(1, "main", record=_kept(made), channel="email"))
+    return await taken_in(site, new(1, "main", record=kept_record(made), channel="email"))
 
 
 def chain(page: str) -> dict[str, str]:
@@ -112,7 +112,8 @@ async def test_what_an_erased_customer_was_sent_is_not_shown(site: Site) -> None
 
 async def test_a_webhook_is_shown_without_what_lets_one_in(site: Site) -> None:
     made = delivery("webhook", url="https://hooks.example.com/x?token=s3cret")
-    await taken_in(site, new(1, "hooks.example.com", record=_kept(msgspec.structs.replace(made, delivery_id="d1"))))
+    made = msgspec.structs.replace(made, delivery_id="d1")
+    await taken_in(site, new(1, "hooks.example.com", record=kept_record(made)))
     page = await (await signed_in(site, "admin")).ask("GET", f"{LIST}/d1")
     assert "&quot;order&quot;" in page.text
     assert "s3cret" not in page.text

@@ -50,7 +50,7 @@ def row_of(work: Work, wait: timedelta, again: Again | None = None) -> NewDelive
         destination=delivery.account,
         priority=delivery.priority,
         expires_at=delivery.expires_at,
-        record=_kept(delivery),
+        record=kept_record(delivery),
         arrived_at=work.arrived_at,
         happened_at=happened_at(delivery),
         repeats_until=repeats_until(again, delivery),
@@ -110,8 +110,9 @@ def redacted(record: bytes) -> bytes:
         delivery = read_stored(record)
     except BadRecord:  # then nothing can be told of it either
         return b""
-    return _kept(delivery.redacted())
+    return kept_record(delivery.redacted())
 
 
-def _kept(delivery: Delivery) -> bytes:
+def kept_record(delivery: Delivery) -> bytes:
+    """A delivery as the ledger keeps it until it has left: JSON with its channel before it."""
     return msgspec.json.encode(_Kept(delivery.channel, msgspec.Raw(msgspec.json.encode(delivery))))

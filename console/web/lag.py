@@ -16,9 +16,10 @@ from console.control.lag import GroupLag, group_lags
 from console.control.recorded_lag import Behind, known_behind
 from schemas.errors import TryLater
 
-_LAG_SECONDS, _OLD_SECONDS, _PATIENCE = 5.0, 30.0, 0.5
-"""Ages at which the lag is asked for anew, and not shown any more; and the time that a page waits for it."""
-_GROUPS_PATIENCE = 5.0
+_LAG_SECONDS, _GROUPS_SECONDS, _OLD_SECONDS = 5.0, 2.0, 30.0
+"""Ages at which the lag, and that of groups, is asked for anew; and from which on neither is shown any more."""
+_PATIENCE, _GROUPS_PATIENCE = 0.5, 5.0
+"""Seconds that a page waits for each."""
 _NOT_KNOWN = "Kafka does not answer: what is not recorded yet is not known"
 
 
@@ -40,6 +41,8 @@ class Lag:
         self._known_at = -math.inf
         self._groups: Groups | None = None
         self._looking: asyncio.Task[Look | None] | None = None
+        self._looked: Look | None = None
+        self._looked_at = -math.inf
 
     async def in_words(self, pool: asyncpg.Pool, now: datetime) -> str | None:
         """A sentence about what is missing, or that this is not known; None where nothing is. Raises TryLater."""
@@ -54,13 +57,25 @@ class Lag:
         return self._known.in_words(now)
 
     async def of_groups(self) -> Look | None:
-        """The workers of the deployment; None where Kafka does not answer in time. Those who ask meanwhile share it."""
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(asyncio.to_thread(self._look))
-        await asyncio.wait([self._looking], timeout=_GROUPS_PATIENCE)
-        return self._looking.result() if self._looking.done() else None
+        """The workers of the deployment as they were some seconds ago; None where Kafka does not answer in time.
 
-    def _look(self) -> Look | None:
+        One look at a time, which all who ask share: nobody waits for it while a former one can be shown.
+        """
+        age = asyncio.get_running_loop().time() - self._looked_at
+        if age > _GROUPS_SECONDS and (self._looking is None or self._looking.done()):
+            self._looking = asyncio.create_task(self._look())
+        if self._looking is not None and age > _OLD_SECONDS:
+            await asyncio.wait([self._looking], timeout=_GROUPS_PATIENCE)
+            return self._looking.result() if self._looking.done() else None
+        return self._looked
+
+    async def _look(self) -> Look | None:
+        look = await asyncio.to_thread(self._ask_groups)
+        if look is not None:
+            self._looked, self._looked_at = look, asyncio.get_running_loop().time()
+        return look
+
+    def _ask_groups(self) -> Look | None:
         if self._groups is None:
             self._groups = Groups(self._wiring)
         try:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from typer.testing import CliRunner
 
 from agents.broker.producer import Producer, write_all
@@ -18,6 +19,14 @@ from console.cli.main import app
 from deploy.settings.settings import Settings
 from tests.environment import environment_of
 from tests.integration.api_client import Api, running_api, wired
+
+COORDINATOR_STARTS = {
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+    KafkaError._WAIT_COORD,
+}
+PATIENCE = 60.0
 
 
 @pytest.fixture
@@ -40,7 +49,15 @@ async def write(wiring: Wiring, topic: str, partition: int, count: int) -> None:
 
 def commit(wiring: Wiring, role: str, topic: str, partition: int, offset: int) -> None:
     consumer = Consumer({**wiring.kafka.client(), "group.id": wiring.group(role), "log_level": 0})
-    consumer.commit(offsets=[TopicPartition(wiring.topic(topic), partition, offset)], asynchronous=False)
+    place, ends = TopicPartition(wiring.topic(topic), partition, offset), time.monotonic() + PATIENCE
+    while True:
+        try:
+            consumer.commit(offsets=[place], asynchronous=False)
+            break
+        except KafkaException as error:
+            if error.args[0].code() not in COORDINATOR_STARTS or time.monotonic() > ends:
+                raise
+            time.sleep(0.2)
     consumer.close()
 
 

@@ -10,6 +10,8 @@ from console.control import distribution_versions, distributions
 from console.control.deliveries import NO_REASON
 from console.control.distribution_versions import ShownVersion as VersionAsWritten
 from console.control.funnel import DEFAULT_SINCE, Funnel, Range, ReasonCount, StepName, funnel, read_range
+from console.control.over_time import Part, over_time
+from console.web.chart import chart
 from console.web.pages import FieldProblem, respond
 from console.web.project_pages import Choice, DistributionPage, ShownChange, ShownReason, ShownStep, ShownVersion
 from console.web.projects import ProjectRoute, ProjectVisit, base_of, distribution_path
@@ -50,6 +52,7 @@ async def show_one(mine: ProjectVisit) -> web.Response:
     rule = await distributions.find(mine.pool, mine.project_id, mine.text("id"))
     asked, problems = _range(mine)
     numbers = await funnel(mine.pool, mine.project_id, rule.id, asked)
+    parts = await over_time(mine.pool, mine.context, rule.id, asked)
     number = _number(mine, "version", rule.version)
     chosen = await distribution_versions.shown(mine.pool, mine.project_id, rule.id, number)
     newest = await distributions.version(mine.pool, mine.project_id, rule.id, rule.version)
@@ -73,6 +76,7 @@ async def show_one(mine: ProjectVisit) -> web.Response:
         range_since=asked.since,
         range_until=asked.until,
         steps=_steps(mine, rule, numbers, asked),
+        chart=chart(parts, lambda part: _list_of_part(mine, rule, part)),
         reasons=_reasons(mine, rule, numbers, asked),
         versions=rows,
         older=older,
@@ -156,6 +160,12 @@ def _list_of(mine: ProjectVisit, rule: Distribution, asked: Range, outcome: str,
     if outcome in _REPORTED:
         named["reason"] = None
     return address(f"{base_of(mine.project_id)}/messages", {**named, **_of_range(mine, asked)})
+
+
+def _list_of_part(mine: ProjectVisit, rule: Distribution, part: Part) -> str:
+    """The address of the list of a part's messages."""
+    named = {"distribution": rule.id, "since": part.since.isoformat(), "until": part.until.isoformat()}
+    return address(f"{base_of(mine.project_id)}/messages", named)
 
 
 def _of_range(mine: ProjectVisit, asked: Range) -> dict[str, str | None]:

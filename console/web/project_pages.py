@@ -8,6 +8,7 @@ from datetime import datetime, tzinfo
 from typing import ClassVar
 
 from console.control.distribution_versions import DiffLine
+from console.web.chart import Chart
 from console.web.pages import Page
 from schemas.access import Permission
 from schemas.decision import Check
@@ -238,6 +239,7 @@ class DistributionPage(ProjectPage):
     range_since: datetime
     range_until: datetime
     steps: Sequence[ShownStep]
+    chart: Chart
     reasons: Sequence[ShownReason]
     versions: Sequence[ShownVersion]
     older: str | None

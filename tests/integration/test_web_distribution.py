@@ -8,9 +8,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
+import pytest
 
 from agents.clock import utc_now
+from console.control.context import ProjectContext
+from console.control.funnel import Range
+from console.control.over_time import over_time
 from schemas.delivery import DistributionRef
+from schemas.formats.days import zone_of
+from schemas.formats.durations import parse_duration
 from store.distributions import Change, Control
 from store.read_models.recorded import Recorded
 from tests.factory import rule
@@ -32,7 +38,7 @@ channels: [{webhook: {url: "https://hooks.example.com/x", type: thanks}}]
 
 def numbers(page: str) -> dict[str, tuple[str, str, str, str]]:
     """By step its messages, share, those of the period before and the change, of the table."""
-    table = page.partition("The same as a table")[2].partition("</table>")[0]
+    table = page.partition("The same as a table, with the period before")[2].partition("</table>")[0]
     found = re.findall(r'<tr><th scope="row">(\w+)</th>(.*)</tr>', table)
     rows = ((name, re.findall(r"<td[^>]*>([^<]*)</td>", cells)) for name, cells in found)
     return {name: (cells[0], cells[1], cells[2], cells[3]) for name, cells in rows}
@@ -120,6 +126,41 @@ async def test_the_period_is_chosen_by_the_address(site: Site) -> None:
     for query in ("?since=x", "?since=2026-13-01", "?until=30d", "?since=1d&until=2d", "?since=900d", "?since=%00"):
         wrong = await mine.ask("GET", PAGE + query)
         assert (wrong.status, "There is a problem" in wrong.text) == (422, True), query
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kathmandu", "America/St_Johns"])
+@pytest.mark.parametrize("since", ["2h", "7d", "190d", "400d"])
+async def test_bars_over_time_count_what_the_steps_count(site: Site, since: str, zone: str) -> None:
+    await apply(site, "thanks")
+    now = utc_now()
+    await fill(site, now)
+    asked, context = Range(now - parse_duration(since), now), ProjectContext("shop", zone=zone_of(zone))
+    found = await over_time(site.pool, context, "thanks", asked)
+    sums = {name: sum(one.records.get(name, 0) for one in found.parts) for name in ("sent", "skipped", "failed")}
+    assert sums == {"sent": 4, "skipped": 4, "failed": 2}
+    (there,) = [one for one in found.parts if one.records.get("skipped")]
+    assert there.since <= now - timedelta(hours=1) < there.until
+    unit = "day" if found.unit == "week" else found.unit
+    starts = [one.since for one in found.parts[1:]]
+    assert starts == await site.pool.fetchval(
+        "select array_agg(date_trunc($2, at, $3) order by at) from unnest($1::timestamptz[]) as at", starts, unit, zone
+    )
+
+
+async def test_each_bar_is_a_row_that_leads_to_its_messages(site: Site) -> None:
+    await apply(site, "thanks")
+    await fill(site, utc_now())
+    mine = await signed_in(site)
+    page = (await mine.ask("GET", f"{PAGE}?since=2h")).text.partition("<h2>Over time")[2].partition("<h2>")[0]
+    assert "At most 10 messages in a minute" in page
+    assert re.findall(r'<rect class="(\w+)"[^>]*height="([\d.]+)"', page) == [
+        ("sent", "40.0"), ("skipped", "40.0"), ("failed", "20.0"),
+    ]  # fmt: skip
+    ((path, *cells),) = re.findall(
+        r'<tr><th scope="row"><a href="([^"]+)">.*?</th><td[^>]*>(\d+)</td><td[^>]*>(\d+)</td><td[^>]*>(\d+)</td>', page
+    )
+    assert cells == ["4", "4", "2"]
+    assert (await mine.ask("GET", html.unescape(path))).status == 200
 
 
 async def test_a_distribution_without_messages_has_bars_without_length(site: Site) -> None:

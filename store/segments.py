@@ -95,9 +95,9 @@ class Segments:
         async with passing_errors(self._pool):
             return int(await self._pool.fetchval(self._sql["count_customers"], project_id))
 
-    async def sources(self, project_id: str) -> dict[str, tuple[SegmentDefinition, str]]:
-        """By id, each segment that somebody wrote, and its source; those that sends made have none."""
-        rows = await self._fetch("sources", project_id)
+    async def sources(self, project_id: str, identity: str | None = None) -> dict[str, tuple[SegmentDefinition, str]]:
+        """By id, each segment that somebody wrote, or one alone, and its source; those that sends made have none."""
+        rows = await self._fetch("sources", project_id, identity)
         return {row["segment_id"]: (read_definition(row["definition"]), row["source"]) for row in rows}
 
     async def save(

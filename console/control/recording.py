@@ -130,8 +130,10 @@ def from_topics(wire: Wire, topics: Collection[str], whose: Whose) -> Recording:
 def newest_of(wire: Wire, topic: str, whose: Whose, most: int) -> Recording:
     """The newest events of a topic: those among about `most` records at the ends of its partitions. Raises TryLater."""
     with TopicReader(wire, topic) as reader:
-        start = _near_the_ends(reader, most)
-        is_cut = any(start[partition] > reader.bounds(partition)[0] for partition in reader.partitions)
+        bounds = {partition: reader.bounds(partition) for partition in reader.partitions}
+        each = -(-most // len(bounds))
+        start = {partition: max(low, end - each) for partition, (low, end) in bounds.items()}
+        is_cut = any(start[partition] > low for partition, (low, _) in bounds.items())
         return replace(_recording(_read_from(reader, topic, start), whose), is_cut=is_cut)
 
 
@@ -147,13 +149,6 @@ def _read_from(reader: TopicReader, topic: str, start: Mapping[int, int]) -> Ite
             yield place, reader.decode(message), headers_of(message)
         except BadRecord as error:
             yield place, error, ()
-
-
-def _near_the_ends(reader: TopicReader, most: int) -> dict[int, int]:
-    """An offset of each partition, behind which there are about `most` records in all."""
-    bounds = {partition: reader.bounds(partition) for partition in reader.partitions}
-    each = -(-most // len(bounds))
-    return {partition: max(low, end - each) for partition, (low, end) in bounds.items()}
 
 
 def _recording(records: Iterable[_Read], whose: Whose) -> Recording:

@@ -70,16 +70,15 @@ class Counted:
 
 async def stored_text(pool: asyncpg.Pool, project_id: str, identity: str) -> tuple[SegmentDefinition, str]:
     """One that somebody wrote, and its text. Raises NotFound, TryLater."""
-    sources = await Segments(pool).sources(project_id)
-    if identity not in sources:
-        raise not_found(_KIND, identity, sources)
-    definition, source = sources[identity]
-    return definition, own_text(source, _KIND, identity)
+    store = Segments(pool)
+    for definition, source in (await store.sources(project_id, identity)).values():
+        return definition, own_text(source, _KIND, identity)
+    raise not_found(_KIND, identity, await store.sources(project_id))
 
 
 async def is_written(pool: asyncpg.Pool, definition: SegmentDefinition) -> bool:
     """True of one that somebody wrote: those that sends made have no text. Raises TryLater."""
-    return definition.id in await Segments(pool).sources(definition.project_id)
+    return bool(await Segments(pool).sources(definition.project_id, definition.id))
 
 
 async def plan(
@@ -109,7 +108,7 @@ async def plan(
 async def already_saved(pool: asyncpg.Pool, project_id: str, draft: SegmentDraft) -> str | None:
     """The id of what a draft has become already, where somebody presses twice. Raises DraftWrong, TryLater."""
     named = read(draft.text).identity(_KIND)
-    definition, source = (await Segments(pool).sources(project_id)).get(named, (None, ""))
+    definition, source = (await Segments(pool).sources(project_id, named)).get(named, (None, ""))
     is_it = definition is not None and definition.version == draft.seen + 1 and source == draft.text
     return named if is_it and draft.identity in (None, named) else None
 

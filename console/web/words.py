@@ -81,6 +81,11 @@ def number(value: float) -> str:
     return f"{value:,}"
 
 
+def one_of(noun: str) -> str:
+    """One thing with its article: `a minute`, `an hour`."""
+    return f"{'an' if noun[:4] == 'hour' or noun[:1] in 'aeiou' else 'a'} {noun}"
+
+
 def count_of(amount: int, noun: str) -> str:
     """A number of things: `1 code`, `1,200 codes`."""
     return f"{number(amount)} {noun}{'' if amount == 1 else 's'}"
@@ -129,5 +134,5 @@ def named(change: Mapping[str, Any]) -> str:
 
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "inert": inert, "ago": ago, "exact": exact, "number": number, "segment": segment,
-    "indented": indented, "named": named,
+    "indented": indented, "named": named, "one_of": one_of,
 }  # fmt: skip

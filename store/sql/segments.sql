@@ -12,8 +12,9 @@ from segments s where s.project_id = $1 and s.segment_id > $2 order by s.segment
 select segment_id from segments where project_id = $1 order by segment_id;
 
 -- name: sources
--- Every segment of a project that somebody wrote; those that sends made have no source.
-select segment_id, definition, source from segments where project_id = $1 and source <> '' order by segment_id;
+-- The segments of a project that somebody wrote, or the one of them with the id $2; those that sends made have no source.
+select segment_id, definition, source from segments
+where project_id = $1 and source <> '' and ($2::text is null or segment_id = $2) order by segment_id;
 
 -- name: version
 -- The version of a segment.

@@ -70,11 +70,16 @@ _WHO: tuple[BackfillWho, ...] = ("only_later", "now_and_later", "members_now")
 
 async def show(asked: Asked, note: str = "") -> web.Response:
     """The summary as it is. Raises TryLater."""
-    return respond(await page_of(asked, note))
+    return respond((await _page_of(asked, note))[0])
 
 
-async def page_of(asked: Asked, note: str = "", problems: Sequence[FieldProblem] = ()) -> BuilderSummaryPage:
-    """The summary: what is wrong, or what it would do once it is live. Raises TryLater."""
+async def _page_of(
+    asked: Asked, note: str = "", problems: Sequence[FieldProblem] = ()
+) -> tuple[BuilderSummaryPage, Distribution | None]:
+    """The summary: what is wrong, or what it would do once it is live; and what it says, where that is right.
+
+    Raises TryLater.
+    """
     asked = asked.at(SUMMARY)
     base = BuilderSummaryPage(
         **asked.frame(tuple(problems), note),
@@ -88,12 +93,12 @@ async def page_of(asked: Asked, note: str = "", problems: Sequence[FieldProblem]
         planned = await replace(asked, draft=_as_live(asked)).plan()
     except DraftWrong as error:
         found = [Wrong(forms.step_of(one.path) or TEXT, text.said(one)) for one in error.problems]
-        return replace(base, wrong=found)
+        return replace(base, wrong=found), None
     except ChangedMeanwhile as error:
         said = f"{error}: saving it shows what others changed"
-        return replace(base, late=said)
+        return replace(base, late=said), None
     rule = planned.distribution
-    return replace(
+    page = replace(
         base,
         sentences=sentences(rule, asked.mine.context.zone),
         plan=text.plan_lines(planned),
@@ -104,6 +109,7 @@ async def page_of(asked: Asked, note: str = "", problems: Sequence[FieldProblem]
         is_by_hand=TRIGGERS[rule.trigger.event].addressed,
         send_path=address(f"{base_of(asked.mine.project_id)}/sends/new", {"distribution": rule.id}),
     )
+    return page, rule
 
 
 def _as_live(asked: Asked) -> drafts.Draft:
@@ -142,9 +148,9 @@ def _pretty(event: JsonObject) -> str:
 
 async def last_event(asked: Asked) -> web.Response:
     """The summary with the newest event of its trigger that is on its topic. Raises TryLater."""
-    mine, page = asked.mine, await page_of(asked)
+    mine, (page, rule) = asked.mine, await _page_of(asked)
     trigger = TRIGGERS.get(_event_type(asked))
-    if trigger is None or not page.is_ready:
+    if trigger is None or rule is None:
         return respond(page)
     whose = Whose(mine.project_id, mine.wiring.default_project)
     try:
@@ -169,16 +175,15 @@ def _event_type(asked: Asked) -> str:
 
 async def try_event(asked: Asked) -> web.Response:
     """The summary with all that an event would cause of this document. Raises TryLater."""
-    page = await page_of(asked)
-    if not page.is_ready:
+    page, rule = await _page_of(asked)
+    if rule is None:
         return respond(page, text.UNPROCESSABLE)
-    rule = (await replace(asked, draft=_as_live(asked)).plan()).distribution
     try:
         tried = await _tried(asked, msgspec.structs.replace(rule, status="LIVE"))
     except BadRecord as error:
         place = f"{error.path}: " if error.path else ""
         problems = [FieldProblem(EVENT, f"Event: {inert(place + str(error))}")]
-        return respond(await page_of(asked, problems=problems), text.UNPROCESSABLE)
+        return respond((await _page_of(asked, problems=problems))[0], text.UNPROCESSABLE)
     return respond(replace(page, tried=tried))
 
 
@@ -221,10 +226,9 @@ def _read_event(asked: Asked) -> JsonObject:
 
 async def judge_week(asked: Asked) -> web.Response:
     """The summary with what it would have made of the events of the last week. Raises TryLater."""
-    mine, page = asked.mine, await page_of(asked)
-    if not page.is_ready:
+    mine, (page, rule) = asked.mine, await _page_of(asked)
+    if rule is None:
         return respond(page, text.UNPROCESSABLE)
-    rule = (await replace(asked, draft=_as_live(asked)).plan()).distribution
     try:
         async with asyncio.timeout(_WEEK_SECONDS):
             found = await past_week(mine.pool, mine.wiring, mine.project_id, rule, asked.project.zone, mine.now)
@@ -254,8 +258,8 @@ def _of_week(found: PastWeek) -> str:
 
 async def look_over(asked: Asked) -> web.Response:
     """The summary with all that would stop it from sending well. Raises TryLater."""
-    mine, page = asked.mine, await page_of(asked)
-    if not page.is_ready:
+    mine, (page, rule) = asked.mine, await _page_of(asked)
+    if rule is None:
         return respond(page, text.UNPROCESSABLE)
     if not page.may_test:
         return text.refused(asked.at(TEXT), "A preflight asks accounts and links, which needs the role of an editor")

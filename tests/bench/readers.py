@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiokafka
 import faust
@@ -43,29 +43,47 @@ TRIVIAL_RULES = 1000
 IDLE_SECONDS = 20.0
 
 
+class Mark(NamedTuple):
+    """So many events in all were through, at a moment in Unix seconds, with so much CPU of this process."""
+
+    at: float
+    events: int
+    cpu: float
+
+
 @dataclass(slots=True)
 class Run:
-    """The time at which events were through."""
+    """The time and the CPU at which events were through."""
 
     began: float = 0.0
-    marks: list[tuple[float, int]] = field(default_factory=list)
+    began_cpu: float = 0.0
+    marks: list[Mark] = field(default_factory=list)
+
+    def begin(self) -> None:
+        """Start the clocks, once."""
+        if not self.began:
+            self.began, self.began_cpu = time.time(), time.process_time()
 
     def count(self, events: int) -> int:
         """Note that so many more are through; how many in all."""
-        total = events + (self.marks[-1][1] if self.marks else 0)
-        self.marks.append((time.time(), total))
+        total = events + (self.marks[-1].events if self.marks else 0)
+        self.marks.append(Mark(time.time(), total, time.process_time()))
         return total
 
     def report(self) -> dict[str, Any]:
         """In seconds; the second half by itself, for what a warm run does."""
-        last, total = self.marks[-1]
-        half = next(at for at, count in self.marks if count >= total / 2)
+        last = self.marks[-1] if self.marks else Mark(self.began, 0, self.began_cpu)
+        half = next((one for one in self.marks if one.events >= last.events / 2), last)
         return {
-            "events": total,
+            "events": last.events,
             "began": self.began,
-            "ended": last,
-            "seconds": last - self.began,
-            "second_half_seconds": last - half,
+            "middle": half.at,
+            "ended": last.at,
+            "seconds": last.at - self.began,
+            "cpu_seconds": last.cpu - self.began_cpu,
+            "second_half_events": last.events - half.events,
+            "second_half_seconds": last.at - half.at,
+            "second_half_cpu_seconds": last.cpu - half.cpu,
             "rss_mb": psutil.Process().memory_info().rss / 2**20,
         }
 
@@ -106,7 +124,7 @@ async def trivial_ours(wiring: Wiring, count: int) -> Run:
     work, run, done, target = trivial_work(wiring), Run(), asyncio.Event(), wiring.topic(TARGET)
 
     async def each(batch: Batch) -> None:
-        run.began = run.began or time.time()
+        run.begin()
         for number, record in enumerate(batch.records):
             out = work(record.key, record.value or b"")
             if out is not None:
@@ -145,7 +163,7 @@ async def trivial_idiomatic(wiring: Wiring, count: int) -> Run:
     @app.agent(source)  # type: ignore[untyped-decorator]
     async def each(stream: Any) -> None:
         async for event in stream.events():
-            run.began = run.began or time.time()
+            run.begin()
             out = work(event.message.key, event.message.value)
             if out is not None:
                 await target.send(key=event.message.key, value=out)
@@ -175,7 +193,7 @@ async def trivial_bare(wiring: Wiring, count: int) -> Run:
     while total < count:
         futures, records = [], 0
         for fetched in (await consumer.getmany(timeout_ms=200)).values():
-            run.began = run.began or time.time()
+            run.begin()
             for record in fetched:
                 out = work(record.key, record.value)
                 if out is not None:
@@ -207,7 +225,7 @@ async def matcher(wiring: Wiring, count: int) -> Run:
     await app.start()
     while not app.consumer.progress.busy() and not done.is_set():
         await asyncio.sleep(0.001)
-    run.began = time.time()
+    run.begin()
     print(f"ready after {run.began - asked:.2f} s", file=sys.stderr)  # noqa: T201 - for who watches
     while not done.is_set():
         heard = run.marks[-1][0] if run.marks else run.began
@@ -225,7 +243,7 @@ async def load(wiring: Wiring, count: int) -> Run:
     run, done = Run(), asyncio.Event()
 
     def through(batch: Batch) -> None:
-        run.began = run.began or time.time()
+        run.begin()
         if run.count(len(batch.records)) >= count:
             done.set()
 
@@ -245,7 +263,7 @@ async def restore(wiring: Wiring, count: int) -> Run:
     run, recovery = Run(), app.tables.recovery
     await rules.start()
     app.finalize()
-    run.began = time.time()
+    run.begin()
     await app.start()
     while not recovery.completed.is_set():
         await asyncio.sleep(0.01)

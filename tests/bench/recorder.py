@@ -38,6 +38,7 @@ from schemas.delivery import DistributionRef, EventRef
 from schemas.topics import DECISIONS, DELIVERY_STATUS
 from store.postgres import connect
 from store.read_models.recorded import DecisionRow, Recorded, StatusRow
+from tests.bench.cpu import cpu_seconds
 from tests.e2e.harness import settings_text
 
 ROWS = int(os.environ.get("ROWS", "300000"))
@@ -131,14 +132,6 @@ def measure(
 
 
 _FIGURES = ("rate", "cpu_us", "postgres_us", "rss_half_mb", "rss_mb")
-
-
-def cpu_seconds(server: psutil.Process) -> float:
-    """The CPU of a server and of all processes that it has had."""
-    own = server.cpu_times()
-    there = [one.cpu_times() for one in server.children(recursive=True)]
-    ended = own.children_user + own.children_system
-    return float(sum(one.user + one.system for one in (own, *there)) + ended)
 
 
 def _run(name: str, file: Path, core: str) -> Report:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import psutil
 
 from agents.broker.producer import write_all
 from agents.broker.reader import TopicReader
@@ -23,6 +22,7 @@ from channels.webhook.signing import Signer
 from console.cli.context import database
 from deploy.embedded.servers import Servers
 from deploy.settings.settings import Settings
+from tests.bench import cpu
 from tests.e2e.harness import SECRET, Product, product, thanks
 
 _DELIVERIES = int(os.environ.get("DELIVERIES", "6000"))
@@ -31,6 +31,7 @@ _WARM_UP = 15_000
 _CUSTOMERS = 5000
 """Each gets a few: with two hundred, most of the matcher's work was to write down what they had had."""
 _AT_ONCE = 50
+_ROLES = ("matcher", "sender")
 
 Report = dict[str, Any]
 Say = Callable[[str], None]
@@ -60,7 +61,8 @@ async def measure(settings: Settings, servers: Servers, folder: Path, rounds: in
             found["sender"].append(await bench.timed(bench.sender))
             found["bare"].append(await bench.timed(bench.bare))
             for name, costs in found.items():
-                say(f"  round {number + 1}  {name:<6} {costs[-1].rate:>6,.0f}/s, {_shown(costs[-1])}")
+                used = cpu.shown(costs[-1].cpu, "delivery")
+                say(f"  round {number + 1}  {name:<6} {costs[-1].rate:>6,.0f}/s, {used}")
     return _report(found, say)
 
 
@@ -69,7 +71,7 @@ class _Bench:
 
     def __init__(self, running: Product, servers: Servers) -> None:
         self._running, self._random, self._number = running, random.Random(1), 0
-        self._servers = {"kafka": servers.kafka.process.running(), "postgres": servers.postgres.process.running()}
+        self._servers = servers
         self._deliveries: list[dict[str, Any]] = []
 
     async def begin(self) -> None:
@@ -85,11 +87,10 @@ class _Bench:
 
     async def timed(self, work: Callable[[], Awaitable[None]]) -> Cost:
         """The cost of some work for so many deliveries."""
-        cpu, began = self._cpu(), time.perf_counter()
+        before, began = cpu.of_product(self._servers, _ROLES), time.perf_counter()
         await work()
-        took, used = time.perf_counter() - began, self._cpu()
-        each = {name: (seconds - cpu[name]) * 1e6 / _DELIVERIES for name, seconds in used.items()}
-        return Cost(_DELIVERIES / took, each)
+        took, used = time.perf_counter() - began, cpu.of_product(self._servers, _ROLES)
+        return Cost(_DELIVERIES / took, cpu.a_unit(cpu.since(before, used), _DELIVERIES))
 
     async def whole(self) -> None:
         """From events to what `delivery.status` is told and the ledger knows of."""
@@ -126,27 +127,6 @@ class _Bench:
             while await pool.fetchval("select exists (select from open_deliveries)"):
                 await asyncio.sleep(0.01)
 
-    def _cpu(self) -> dict[str, float]:
-        """Seconds of CPU so far, by process."""
-        used = dict.fromkeys(("kafka", "postgres", "matcher", "sender", "bench"), 0.0)
-        for name, server in self._servers.items():
-            if server is not None:
-                process = psutil.Process(server.pid)
-                used[name] = sum(map(_seconds, (process, *process.children(recursive=True))))
-        for process in psutil.Process().children():
-            command = process.cmdline()
-            for role in ("matcher", "sender"):
-                used[role] += _seconds(process) if role in command else 0.0
-        return {**used, "bench": _seconds(psutil.Process())}
-
-
-def _seconds(process: psutil.Process) -> float:
-    try:
-        times = process.cpu_times()
-    except psutil.NoSuchProcess:  # a connection's, which has just been closed
-        return 0.0
-    return float(times.user + times.system)
-
 
 async def _posts(bodies: list[bytes]) -> None:
     receiver, signer = WebhookReceiver(SECRET), Signer([SECRET])
@@ -164,18 +144,14 @@ async def _posts(bodies: list[bytes]) -> None:
     assert receiver.unverified == 0
 
 
-def _shown(cost: Cost) -> str:
-    return f"CPU {cost.total:,.0f} µs: " + ", ".join(f"{name} {used:,.0f}" for name, used in cost.cpu.items() if used)
-
-
 def _report(found: dict[str, list[Cost]], say: Say) -> Report:
     rates = {name: statistics.median(one.rate for one in costs) for name, costs in found.items()}
-    cpu = {name: statistics.median(one.total for one in costs) for name, costs in found.items()}
+    used = {name: statistics.median(one.total for one in costs) for name, costs in found.items()}
     ratios = {name: round(rates[name] / rates["bare"], 2) for name in ("whole", "sender")}
     say(f"  webhooks/s: whole pipeline {rates['whole']:,.0f}, sender alone {rates['sender']:,.0f}, bare signed aiohttp")
     say(f"  loop {rates['bare']:,.0f}: ratios {ratios['whole']:.2f} and {ratios['sender']:.2f};")
-    say(f"  CPU a delivery over all processes {cpu['whole']:,.0f} µs, {cpu['sender']:,.0f} and {cpu['bare']:,.0f}")
-    return {"per_second": rates, "cpu_us": cpu, "ratio": ratios, "each": {n: _each(c) for n, c in found.items()}}
+    say(f"  CPU a delivery over all processes {used['whole']:,.0f} µs, {used['sender']:,.0f} and {used['bare']:,.0f}")
+    return {"per_second": rates, "cpu_us": used, "ratio": ratios, "each": {n: _each(c) for n, c in found.items()}}
 
 
 def _each(costs: Iterable[Cost]) -> list[dict[str, float]]:

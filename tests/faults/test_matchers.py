@@ -267,7 +267,7 @@ def _limit(wiring: Wiring, topic: str, size_: str) -> None:
 
 
 def _rewind(wiring: Wiring) -> None:
-    from tests.bench.run import rewind
+    from tests.bench.topics import rewind
 
     for topic in ("events.orders", "events.segments"):
         rewind(wiring, topic)

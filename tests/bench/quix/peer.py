@@ -31,6 +31,7 @@ def main() -> None:
         auto_create_topics=False,
     )
     at: list[float] = []
+    cpu: list[float] = []
     marks, seen = {1, events // 2, events}, 0
 
     def work(event: dict[str, Any]) -> dict[str, Any] | None:
@@ -38,6 +39,7 @@ def main() -> None:
         seen += 1
         if seen in marks:
             at.append(time.time())
+            cpu.append(time.process_time())
             if seen == events:
                 app.stop()
         return trivial(event, rules)
@@ -46,10 +48,19 @@ def main() -> None:
     found = read.apply(work).filter(lambda out: out is not None)
     found.to_topic(app.topic(target, key_serializer="bytes", value_serializer="json"))
     app.run()
-    began, half, ended = at
-    sys.stdout.write(
-        json.dumps({"events": events, "seconds": ended - began, "second_half_seconds": ended - half}) + "\n"
-    )
+    began, middle, ended = at
+    report = {
+        "events": events,
+        "began": began,
+        "middle": middle,
+        "ended": ended,
+        "seconds": ended - began,
+        "cpu_seconds": cpu[2] - cpu[0],
+        "second_half_events": events - events // 2,
+        "second_half_seconds": ended - middle,
+        "second_half_cpu_seconds": cpu[2] - cpu[1],
+    }
+    sys.stdout.write(json.dumps(report) + "\n")
 
 
 def trivial(event: dict[str, Any], rules: dict[str, str]) -> dict[str, Any] | None:

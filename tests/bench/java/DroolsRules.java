@@ -5,73 +5,37 @@ import static org.drools.model.PatternDSL.pattern;
 import static org.drools.model.PatternDSL.rule;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import java.io.File;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.IntConsumer;
 import org.drools.model.Index.ConstraintType;
 import org.drools.model.PatternDSL.PatternDef;
 import org.drools.model.Variable;
 import org.drools.model.impl.ModelImpl;
 import org.drools.modelcompiler.KieBaseBuilder;
-import org.kie.api.KieBase;
 import org.kie.api.runtime.KieSession;
 import org.kie.api.runtime.rule.FactHandle;
 
 /** The rules of the benchmark in Drools' executable model, with an index wherever it takes one. */
-public final class DroolsPeer {
-    public static final class Order {
-        String shop, country, tier, email, channel;
-        long amount, joined;
-        List<String> skus = new ArrayList<>();
+final class DroolsRules {
+    private final KieSession session;
 
-        public String getShop() { return shop; }
-        public String getTier() { return tier; }
-        public String getChannel() { return channel; }
-        public Long getAmount() { return amount; }
-    }
-
-    private static long fired = 0;
-
-    public static void main(String[] args) throws Exception {
-        JsonNode input = new ObjectMapper().readTree(new File(args[0]));
-        long now = input.get("now").asLong();
-        long began = System.nanoTime();
+    /** `fired` is told the place of each rule that fits. */
+    DroolsRules(JsonNode rules, long now, IntConsumer fired) {
         ModelImpl model = new ModelImpl();
         int number = 0;
-        for (JsonNode one : input.get("rules")) model.addRule(made("rule-" + number++, one, now));
-        KieBase base = KieBaseBuilder.createKieBaseFromModel(model);
-        KieSession session = base.newKieSession();
-        List<Order> orders = new ArrayList<>();
-        for (JsonNode one : input.get("events")) orders.add(order(one));
-        run(session, orders.subList(0, 1));
-        double build = (System.nanoTime() - began) / 1e9;
-        long matches = 0;
-        double best = Double.MAX_VALUE;
-        for (int round = 0; round < 10; round++) {
-            fired = 0;
-            long start = System.nanoTime();
-            run(session, orders);
-            best = Math.min(best, (System.nanoTime() - start) / 1e3 / orders.size());
-            matches = fired;
-        }
-        System.gc();
-        long used = Runtime.getRuntime().totalMemory() - Runtime.getRuntime().freeMemory();
-        System.out.printf(
-            "{\"build_s\": %.2f, \"match_us\": %.2f, \"matches\": %d, \"heap_mb\": %d}%n", build, best, matches, used >> 20);
+        for (JsonNode one : rules) model.addRule(made(number++, one, now, fired));
+        session = KieBaseBuilder.createKieBaseFromModel(model).newKieSession();
     }
 
-    private static void run(KieSession session, List<Order> orders) {
-        for (Order order : orders) {
-            FactHandle handle = session.insert(order);
-            session.fireAllRules();
-            session.delete(handle);
-        }
+    void match(Order order) {
+        FactHandle handle = session.insert(order);
+        session.fireAllRules();
+        session.delete(handle);
     }
 
-    private static org.drools.model.Rule made(String name, JsonNode one, long now) {
+    private static org.drools.model.Rule made(
+            int number, JsonNode one, long now, IntConsumer fired) {
         Variable<Order> order = declarationOf(Order.class);
         PatternDef<Order> p = pattern(order);
         String shop = one.get("shop").asText();
@@ -117,19 +81,6 @@ public final class DroolsPeer {
             String end = one.get("not_mail").asText();
             p.expr("mail " + end, o -> !o.email.endsWith(end));
         }
-        return rule(name).build(p, on(order).execute(o -> fired++));
-    }
-
-    private static Order order(JsonNode one) {
-        Order order = new Order();
-        order.shop = one.get("shop").asText();
-        order.country = one.get("country").asText();
-        order.tier = one.get("tier").asText();
-        order.email = one.get("email").asText();
-        order.channel = one.get("channel").asText();
-        order.amount = one.get("amount").asLong();
-        order.joined = one.get("joined").asLong();
-        one.get("skus").forEach(sku -> order.skus.add(sku.asText()));
-        return order;
+        return rule("rule-" + number).build(p, on(order).execute(o -> fired.accept(number)));
     }
 }

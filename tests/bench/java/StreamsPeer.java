@@ -4,8 +4,6 @@ import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Properties;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.atomic.AtomicLong;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.streams.KafkaStreams;
 import org.apache.kafka.streams.StreamsBuilder;
@@ -32,31 +30,22 @@ public final class StreamsPeer {
         settings.put("producer.linger.ms", 2);
         settings.put("producer.batch.size", 262144);
         settings.put("producer.acks", "all");
-        AtomicLong seen = new AtomicLong();
-        long[] at = new long[3];
-        CountDownLatch done = new CountDownLatch(1);
+        Progress progress = new Progress(events);
         StreamsBuilder builder = new StreamsBuilder();
         builder.stream(source, org.apache.kafka.streams.kstream.Consumed.with(Serdes.ByteArray(), Serdes.ByteArray()))
             .mapValues(raw -> {
-                if (at[0] == 0) at[0] = System.currentTimeMillis();
+                progress.begin();
                 byte[] out = work(rules, raw);
-                long n = seen.incrementAndGet();
-                if (n == events / 2) at[1] = System.currentTimeMillis();
-                if (n == events) {
-                    at[2] = System.currentTimeMillis();
-                    done.countDown();
-                }
+                progress.count();
                 return out;
             })
             .filter((key, out) -> out != null)
             .to(target, org.apache.kafka.streams.kstream.Produced.with(Serdes.ByteArray(), Serdes.ByteArray()));
         KafkaStreams streams = new KafkaStreams(builder.build(), settings);
         streams.start();
-        done.await();
+        progress.done.await();
         streams.close();
-        System.out.printf(
-            "{\"events\": %d, \"seconds\": %.3f, \"second_half_seconds\": %.3f}%n",
-            events, (at[2] - at[0]) / 1000.0, (at[2] - at[1]) / 1000.0);
+        System.out.println(progress.report());
     }
 
     private static byte[] work(Map<String, String> rules, byte[] raw) {

@@ -18,11 +18,13 @@ from confluent_kafka import Consumer
 from agents.broker.producer import write_all
 from agents.broker.records import Output
 from agents.wiring import Wiring
+from deploy.embedded.servers import Servers
 from deploy.settings.settings import Settings
 from schemas.closed import Role
 from schemas.distribution import Distribution
 from schemas.topics import DISTRIBUTIONS
 from streams.documents.distribution import DefinitionContext, parse_definition
+from tests.bench import cpu
 from tests.bench.rules import HOOK, order
 from tests.e2e.harness import Product, product
 
@@ -48,8 +50,11 @@ class Backlog:
     left: Left
 
 
-async def measure(settings: Settings, folder: Path, backlog: Backlog) -> dict[str, Any]:
-    """Percentiles in ms, quiet and beside the backlog, and how fast that went meanwhile and alone."""
+async def measure(settings: Settings, folder: Path, backlog: Backlog, servers: Servers) -> dict[str, Any]:
+    """Percentiles in ms, quiet and beside the backlog, and how fast that went meanwhile and alone.
+
+    The CPU is of a live event while it is quiet, and of one of the backlog's, alone.
+    """
     async with product(settings, folder, roles=backlog.roles) as running:
         wiring = running.wiring
         topic, codec = wiring.topic(DISTRIBUTIONS), wiring.codec(DISTRIBUTIONS)
@@ -61,8 +66,9 @@ async def measure(settings: Settings, folder: Path, backlog: Backlog) -> dict[st
             await _live(running, _SECONDS)
             await running.until(took.has_all, "the first are read", PATIENCE)
             took.start_anew()
-            await _live(running, _SECONDS)
-            await running.until(took.has_all, "the quiet ones are read", PATIENCE)
+            with cpu.spent(servers, backlog.roles) as used_quiet:
+                await _live(running, _SECONDS)
+                await running.until(took.has_all, "the quiet ones are read", PATIENCE)
             quiet = took.start_anew()
             await backlog.set_off(running)
             left = await backlog.left(running)
@@ -73,15 +79,17 @@ async def measure(settings: Settings, folder: Path, backlog: Backlog) -> dict[st
             await running.until(took.has_all, "those beside it are read", PATIENCE)
             beside = took.start_anew()
         began, left = time.perf_counter(), await backlog.left(running)
-        while await backlog.left(running):
-            assert time.perf_counter() - began < PATIENCE, running.logs()
-            running.workers.look()
-            await asyncio.sleep(0.1)
+        with cpu.spent(servers, backlog.roles) as used_alone:
+            while await backlog.left(running):
+                assert time.perf_counter() - began < PATIENCE, running.logs()
+                running.workers.look()
+                await asyncio.sleep(0.1)
         alone = left / (time.perf_counter() - began)
     return {
         "quiet": _cuts(quiet),
         "beside": _cuts(beside),
         "per_second": {"beside": round(rate), "alone": round(alone)},
+        "cpu_us": {"quiet": cpu.a_unit(used_quiet, live_events()), "alone": cpu.a_unit(used_alone, left)},
         "over_too_early": after == 0,
     }
 
@@ -91,6 +99,11 @@ def parsed(name: str, trigger: str, channel: dict[str, Any], **more: Any) -> Dis
     source = {"distribution": name, "trigger": trigger, "consent": "transactional", "channels": [channel], **more}
     around = DefinitionContext("shop", 1, datetime.now(UTC), {"sms": ("main",)}, {})
     return parse_definition(source, around).distribution
+
+
+def live_events() -> int:
+    """The number of live events of a round."""
+    return int(_SECONDS * _TICKS) * _RATE // _TICKS
 
 
 class _Latencies:
@@ -110,7 +123,7 @@ class _Latencies:
 
     def has_all(self) -> bool:
         """True once every live event of a round is read: what is late counts as late."""
-        return len(self._took) >= int(_SECONDS * _TICKS) * _RATE // _TICKS
+        return len(self._took) >= live_events()
 
     def start_anew(self) -> list[float]:
         """Those so far; later ones are counted anew."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 import threading
 import time
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from statistics import median
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import psutil
 
@@ -31,18 +32,22 @@ class Sample(NamedTuple):
 
 
 def cpu_seconds(server: psutil.Process) -> float:
-    """The CPU of a server and of all processes that it has had."""
-    own = server.cpu_times()
-    there = [one for child in server.children(recursive=True) if (one := _times(child))]
-    ended = own.children_user + own.children_system
-    return float(sum(one.user + one.system for one in (own, *there)) + ended)
+    """The CPU of a server and of all processes that it has had: those of closed connections count on."""
+    there, before = 0.0, -1.0
+    while True:  # a child that ends between both looks would be told twice or not at all: look again
+        own = server.cpu_times()
+        ended = own.children_user + own.children_system
+        if ended == before:
+            return float(own.user + own.system + ended + there)
+        there, before = sum(map(_seconds, server.children(recursive=True))), ended
 
 
-def _times(process: psutil.Process) -> Any:
+def _seconds(process: psutil.Process) -> float:
     try:
-        return process.cpu_times()
+        times = process.cpu_times()
     except psutil.NoSuchProcess:  # a connection's, which has just been closed
-        return None
+        return 0.0
+    return float(times.user + times.system)
 
 
 def server_processes(servers: Servers) -> dict[str, psutil.Process]:
@@ -51,20 +56,42 @@ def server_processes(servers: Servers) -> dict[str, psutil.Process]:
     return {name: psutil.Process(one.pid) for name, one in running.items() if one is not None}
 
 
-def of_product(servers: Servers, roles: Iterable[str]) -> ByProcess:
-    """Seconds of CPU so far: of the servers, of all workers of each role below this process, and of this process."""
+def so_far(servers: Servers, workers: Iterable[str]) -> ByProcess:
+    """Seconds of CPU: of the servers, of all processes below this one by a word of their command, and of this one."""
     used = {name: cpu_seconds(process) for name, process in server_processes(servers).items()}
-    used |= dict.fromkeys(roles, 0.0)
+    used |= dict.fromkeys(workers, 0.0)
     for process in psutil.Process().children():
-        command, times = process.cmdline(), _times(process)
-        for role in roles:
-            used[role] += times.user + times.system if role in command and times else 0.0
+        command = _command(process)
+        for word in workers:
+            used[word] += _seconds(process) if word in command else 0.0
     return {**used, "bench": time.process_time()}
 
 
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:  # also of one that has ended and that nobody has asked after yet
+        return []
+
+
+@contextmanager
+def spent(servers: Servers, workers: Iterable[str]) -> Iterator[ByProcess]:
+    """Seconds of CPU by process of what is done inside; filled in when it is over."""
+    found: ByProcess = {}
+    before = so_far(servers, workers)
+    yield found
+    found |= since(before, so_far(servers, workers))
+
+
 def since(before: Mapping[str, float], after: Mapping[str, float]) -> ByProcess:
-    """The difference of two looks; who came in between had used nothing before."""
-    return {name: used - before.get(name, 0.0) for name, used in after.items()}
+    """The difference of two looks; who came in between had used nothing before.
+
+    Ends the bench where somebody has used less than before: a worker was started anew, and what it had used is lost.
+    """
+    found = {name: used - before.get(name, 0.0) for name, used in after.items()}
+    if less := [name for name, used in found.items() if used < 0]:
+        raise SystemExit(f"{', '.join(less)} ended while it was measured: what it had used is not known")
+    return found
 
 
 def a_unit(seconds: Mapping[str, float], units: float) -> ByProcess:

@@ -20,7 +20,7 @@ EACH = range(500, 60_000)
 
 
 def rule_records(wiring: Wiring, rules: Iterable[Any]) -> Iterator[Output]:
-    """What `tidings apply` would have put on the topic of distributions."""
+    """Rules as `tidings apply` puts them on the topic of distributions."""
     topic, codec = wiring.topic("distributions"), wiring.codec("distributions")
     return (Output(topic, rule.id.encode(), codec.encode(rule)) for rule in rules)
 

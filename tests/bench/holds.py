@@ -5,47 +5,59 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from agents.broker.producer import write_all
 from agents.broker.records import Output
 from console.cli.context import database
+from deploy.embedded.servers import Servers
 from deploy.settings.settings import Settings
 from schemas.delivery import DistributionRef, EventRef
 from schemas.hold import Hold
 from schemas.topics import DUE, HOLDS
+from tests.bench import cpu
 from tests.e2e.harness import Product, product
 
 COUNT = int(os.environ.get("HOLDS", "50000"))
 
 
-async def measure(settings: Settings, folder: Path) -> dict[str, float]:
-    """Holds a second: kept, released, and the same records written by nobody but a producer."""
+async def measure(settings: Settings, folder: Path, servers: Servers) -> dict[str, dict[str, Any]]:
+    """Holds a second, and the CPU of each: kept, released, and the same records written by nobody but a producer."""
     async with product(settings, folder, roles=("holder",)) as running:
         topic, codec = running.wiring.topic(HOLDS), running.wiring.codec(HOLDS)
         records = [(f"c{number % 5000}".encode(), codec.encode(_hold(number))) for number in range(COUNT)]
-        began = time.perf_counter()
-        await write_all(running.producer, [Output(topic, key, value) for key, value in records], patience=60)
-        await running.until(running.all_processed, "all holds are kept")
-        kept = COUNT / (time.perf_counter() - began)
-        released = await _release(running)
-        began = time.perf_counter()
         due = running.wiring.topic(DUE)
-        await write_all(running.producer, [Output(due, key, value) for key, value in records], patience=60)
-        return {"kept": kept, "released": released, "only produced": COUNT / (time.perf_counter() - began)}
+
+        async def keep() -> None:
+            await write_all(running.producer, [Output(topic, key, value) for key, value in records], patience=60)
+            await running.until(running.all_processed, "all holds are kept")
+
+        async def only_produce() -> None:
+            await write_all(running.producer, [Output(due, key, value) for key, value in records], patience=60)
+
+        ways = {"kept": keep, "released": lambda: _release(running), "only produced": only_produce}
+        return {name: await _timed(work, servers) for name, work in ways.items()}
 
 
-async def _release(running: Product) -> float:
+async def _timed(work: Callable[[], Awaitable[None]], servers: Servers) -> dict[str, Any]:
+    with cpu.spent(servers, ("holder",)) as used:
+        began = time.perf_counter()
+        await work()
+        took = time.perf_counter() - began
+    return {"per_second": COUNT / took, "cpu_us": cpu.a_unit(used, COUNT)}
+
+
+async def _release(running: Product) -> None:
     async with database(running.wiring) as pool:
         await pool.execute("update holds set until_at = now()")
-        began = time.perf_counter()
         while await pool.fetchval("select exists (select from holds where ended_at is null)"):
             running.workers.look()
             await asyncio.sleep(0.05)
-        return COUNT / (time.perf_counter() - began)
 
 
 def _hold(number: int) -> Hold:

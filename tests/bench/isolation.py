@@ -22,9 +22,11 @@ from agents.broker.records import Output
 from channels.fakes.http import Reply
 from channels.fakes.webhook import WebhookReceiver
 from console.cli.context import database
+from deploy.embedded.servers import Servers
 from deploy.settings.settings import Settings
 from schemas.destination import Destination
 from store.sending.ledger import Ledger
+from tests.bench import cpu
 from tests.e2e.harness import SECRET, Product, product
 from tests.factory import customer, delivery
 
@@ -39,21 +41,23 @@ Report = dict[str, Any]
 Say = Callable[[str], None]
 
 
-async def measure(settings: Settings, folder: Path, rounds: int, say: Say) -> Report:
+async def measure(settings: Settings, servers: Servers, folder: Path, rounds: int, say: Say) -> Report:
     """Rounds of both in turn, on the same servers; what the sick ones left is cancelled in between."""
     found: dict[str, list[dict[str, float]]] = {"all healthy": [], "30 % sick": []}
+    used: dict[str, list[cpu.ByProcess]] = {name: [] for name in found}
     async with product(settings, folder) as running, AsyncExitStack() as stack:
         healthy = [await stack.enter_async_context(_receiver()) for _ in range(_HEALTHY + _SICK)]
         sick = await stack.enter_async_context(_sick())
         urls = [one.url for one in healthy]
         await _round(running, healthy, urls, _WARM_UP)
         for number in range(rounds):
-            found["all healthy"].append(await _round(running, healthy, urls, _SECONDS))
-            found["30 % sick"].append(await _round(running, healthy, [*urls[:_HEALTHY], *sick], _SECONDS))
-            for name, rows in found.items():
-                shown = ", ".join(f"{point} {ms:,.0f} ms" for point, ms in rows[-1].items())
-                say(f"  round {number + 1}  {name:<12} {shown}")
-    return _report(found, say)
+            for name, to in {"all healthy": urls, "30 % sick": [*urls[:_HEALTHY], *sick]}.items():
+                with cpu.spent(servers, ("sender",)) as spent:
+                    found[name].append(await _round(running, healthy, to, _SECONDS))
+                used[name].append(cpu.a_unit(spent, _RATE * _SECONDS))
+                shown = ", ".join(f"{point} {ms:,.0f} ms" for point, ms in found[name][-1].items())
+                say(f"  round {number + 1}  {name:<12} {shown}; {cpu.shown(used[name][-1], 'delivery')}")
+    return {**_report(found, say), "cpu_us": {name: cpu.medians(rows) for name, rows in used.items()}}
 
 
 async def _round(running: Product, healthy: list[WebhookReceiver], urls: list[str], seconds: float) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""What a user would build instead: Kafka Streams and Drools, doing the realistic work of a matcher on the same topics.
+"""A peer as a user would build it: Kafka Streams and Drools, doing the realistic work of a matcher on the same topics.
 
 Customers in RocksDB, filled from the same topic; recent sends in RocksDB with a changelog; the same rules in Drools'
 executable model; decisions, with each test that was made, and deliveries in classes of the product's own Avro schemas.
@@ -100,7 +100,9 @@ def _ratio(ours: float, theirs: float) -> float:
 def _told(run: workers.Run) -> str:
     warm = run["second_half_cpu_us"]["own"]
     used = cpu.shown(run["cpu_us"], "event")
-    return f"{workers.rate(run):>9,.0f} events/s, {run['rss_mb']:.0f} MB, {used}, own when warm {warm:,.1f}"
+    told = f"{workers.rate(run):>9,.0f} events/s, {run['rss_mb']:.0f} MB, {used}, own in the second half {warm:,.1f}"
+    compiling = run.get("second_half_compiling_seconds")
+    return told if compiling is None else f"{told}, still compiling for {compiling:.1f} s of it"
 
 
 # -- the peer ------------------------------------------------------------------------------------------------------

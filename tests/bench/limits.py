@@ -11,8 +11,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from channels.fakes.webhook import WebhookReceiver
+from deploy.embedded.servers import Servers
 from store.migrate import migrate
 from store.postgres import connect
+from tests.bench import cpu
 from tests.factory import SECRET
 from tests.integration.sender_process import fill, sender_processes
 
@@ -21,6 +23,8 @@ SECONDS = int(os.environ.get("LIMIT_SECONDS", "20"))
 SENDERS = (1, 3)
 _WARM_UP, _LEARNS = 8.0, 40.0
 _DATABASE = "bench_limits"
+_SENDER = "tests.integration.sender_process"
+"""The module that the command of a sender names."""
 
 Report = dict[str, Any]
 
@@ -53,21 +57,22 @@ class Bucket:
         return max(0.0, (1 - self._tokens) / self.rate)
 
 
-async def measure(dsn: str, say: Callable[[str], None]) -> Report:
+async def measure(dsn: str, servers: Servers, say: Callable[[str], None]) -> Report:
     """The share of the limit that is accepted, where it is written down and where it is only learned."""
     found: Report = {}
     for senders in SENDERS:
         for rate in (str(RATE), ""):
             name = f"{senders} sender{'s' * (senders > 1)}, limit {'written' if rate else 'learned'}"
-            found[name] = await _round(dsn, senders, rate)
+            found[name] = await _round(dsn, servers, senders, rate)
             say(
                 f"  {name:<28} accepted {found[name]['accepted']:.1%} of {RATE}/s, most in any second"
-                f" {found[name]['most']:.0%}; {found[name]['refused']:.1%} of what was asked was too much"
+                f" {found[name]['most']:.0%}; {found[name]['refused']:.1%} of what was asked was too much;"
+                f" {cpu.shown(found[name]['cpu_us'], 'delivery')}"
             )
     return found
 
 
-async def _round(dsn: str, senders: int, rate: str) -> Report:
+async def _round(dsn: str, servers: Servers, senders: int, rate: str) -> Report:
     own = await _own_database(dsn)
     pool, receiver, bucket = await connect(own), WebhookReceiver(SECRET), Bucket(RATE)
     await migrate(pool, "shop")
@@ -80,7 +85,9 @@ async def _round(dsn: str, senders: int, rate: str) -> Report:
         while not bucket.taken and time.monotonic() < deadline:
             await asyncio.sleep(0.05)
         begins = time.monotonic() + warm_up
-        await asyncio.sleep(warm_up + SECONDS)
+        await asyncio.sleep(warm_up)
+        with cpu.spent(servers, (_SENDER,)) as used:
+            await asyncio.sleep(SECONDS)
         ends = begins + SECONDS
     await receiver.stop()
     await pool.close()
@@ -91,6 +98,7 @@ async def _round(dsn: str, senders: int, rate: str) -> Report:
         "accepted": len(taken) / (RATE * SECONDS),
         "most": most / RATE,
         "refused": refused / max(1, refused + len(taken)),
+        "cpu_us": cpu.a_unit(used, len(taken)),
     }
 
 

@@ -20,6 +20,7 @@ from typing import Any
 
 import aiohttp
 import msgspec
+import psutil
 import uvloop
 from aiohttp import web
 
@@ -38,6 +39,7 @@ from console.http.database import LateDatabase
 from deploy.settings.settings import load_settings
 from schemas.api_key import RANDOM_BYTES
 from store.api_keys import ApiKeys
+from tests.bench import cpu
 from tests.bench.rules import order, profile
 from tests.e2e.harness import settings_text
 
@@ -47,6 +49,8 @@ _CONNECTIONS = 8
 _BODIES = 200
 _TOPIC = "events.orders"
 _WARM_UP = 1.0
+_FIGURES = ("rate", "p50", "p99", "own_us")
+"""The last is the CPU of the process that answers, of an event."""
 
 Report = dict[str, Any]
 
@@ -65,15 +69,14 @@ async def measure(wiring: Wiring, folder: Path, rounds: int, core: str, say: Cal
             for name, done in runs.items():
                 done.append(await _run(name, file, core, key, batch))
         medians = {
-            name: {
-                figure: round(statistics.median(one[figure] for one in done), 1) for figure in ("rate", "p50", "p99")
-            }
+            name: {figure: round(statistics.median(one[figure] for one in done), 1) for figure in _FIGURES}
             for name, done in runs.items()
         }
         ratio = round(medians["ours"]["rate"] / medians["bare"]["rate"], 2)
         for name, at in medians.items():
             rates = f"{at['rate']:,.0f} requests/s, {at['rate'] * batch:,.0f} events/s"
-            say(f"  {batch:>3} a request, {name:<4} {rates}, p50 {at['p50']}, p99 {at['p99']} ms")
+            used = f"own {at['own_us']} µs an event"
+            say(f"  {batch:>3} a request, {name:<4} {rates}, p50 {at['p50']}, p99 {at['p99']} ms, {used}")
         say(f"  {batch:>3} a request, ratio {ratio}")
         found[str(batch)] = {**medians, "ratio": ratio}
     return found
@@ -89,15 +92,15 @@ async def _run(name: str, file: Path, core: str, key: str, batch: int) -> Report
         address = (await process.stdout.readline()).decode().strip()
         if not address:
             raise SystemExit(f"{name} did not start")
-        return await _asked(address, key, batch)
+        return await _asked(address, key, batch, psutil.Process(process.pid))
     finally:
         process.terminate()
         await process.wait()
 
 
-async def _asked(address: str, key: str, batch: int) -> Report:
+async def _asked(address: str, key: str, batch: int, process: psutil.Process) -> Report:
     times: list[float] = []
-    until = 0.0
+    until, before = 0.0, 0.0
     headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
     bodies = [_body(number, batch) for number in range(_BODIES)]
     async with aiohttp.ClientSession() as session:
@@ -114,10 +117,12 @@ async def _asked(address: str, key: str, batch: int) -> Report:
 
         for seconds in (_WARM_UP, SECONDS):
             times.clear()
+            before = cpu.cpu_seconds(process)
             until = time.perf_counter() + seconds
             await asyncio.gather(*map(ask, range(_CONNECTIONS)))
     cuts = statistics.quantiles(times, n=100)
-    return {"rate": len(times) / SECONDS, "p50": cuts[49], "p99": cuts[98]}
+    used = (cpu.cpu_seconds(process) - before) * 1e6 / (len(times) * batch)
+    return {"rate": len(times) / SECONDS, "p50": cuts[49], "p99": cuts[98], "own_us": used}
 
 
 def _body(number: int, batch: int) -> bytes:

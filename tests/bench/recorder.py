@@ -31,6 +31,7 @@ from agents.telemetry.metrics import Metrics
 from agents.transport.batch import Batch
 from agents.wiring import Wiring
 from console.cli.context import database
+from deploy.embedded.servers import Servers
 from deploy.settings.settings import load_settings
 from schemas.closed import ChannelName, Outcome, Reason
 from schemas.decision import Check, Decision, DeliveryStatus
@@ -38,7 +39,7 @@ from schemas.delivery import DistributionRef, EventRef
 from schemas.topics import DECISIONS, DELIVERY_STATUS
 from store.postgres import connect
 from store.read_models.recorded import DecisionRow, Recorded, StatusRow
-from tests.bench.cpu import cpu_seconds
+from tests.bench import cpu
 from tests.e2e.harness import settings_text
 
 ROWS = int(os.environ.get("ROWS", "300000"))
@@ -105,7 +106,7 @@ def _status(number: int, shared: dict[str, Any]) -> DeliveryStatus:
 
 
 def measure(
-    wiring: Wiring, folder: Path, rounds: int, rewind: Callable[[], None], postgres: psutil.Process, core: str, say: Say
+    wiring: Wiring, folder: Path, rounds: int, rewind: Callable[[], None], servers: Servers, core: str, say: Say
 ) -> Report:
     """Rounds of the recorder and of the loop in turn, over the same records. `rewind` has the recorder begin anew."""
     file = folder / "recorder.toml"
@@ -115,9 +116,9 @@ def measure(
         asyncio.run(_empty(wiring))
         rewind()
         for name, done in runs.items():
-            before = cpu_seconds(postgres)
-            found = _run(name, file, core)
-            found["postgres_us"] = (cpu_seconds(postgres) - before) / ROWS * 1e6
+            with cpu.spent(servers, ()) as used:
+                found = _run(name, file, core)
+            found |= {f"{server}_us": used[server] / ROWS * 1e6 for server in ("postgres", "kafka")}
             done.append(found)
             say(f"  round {number + 1}  {name:<9} " + ", ".join(f"{one} {found[one]:,.1f}" for one in _FIGURES))
         asyncio.run(_check(wiring))
@@ -131,7 +132,7 @@ def measure(
     return {"rows": ROWS, **medians, "recorder / bare copy": ratio}
 
 
-_FIGURES = ("rate", "cpu_us", "postgres_us", "rss_half_mb", "rss_mb")
+_FIGURES = ("rate", "cpu_us", "postgres_us", "kafka_us", "rss_half_mb", "rss_mb")
 
 
 def _run(name: str, file: Path, core: str) -> Report:

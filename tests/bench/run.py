@@ -30,6 +30,7 @@ from tests.bench import (
     claims,
     codes,
     core,
+    cpu,
     emails,
     holds,
     imports,
@@ -130,11 +131,11 @@ def measure_sending(settings: Settings, servers: Servers) -> Report:
     return asyncio.run(sending.measure(placed(settings, "sending"), servers, folder, ROUNDS, say))
 
 
-def measure_isolation(settings: Settings, _servers: Servers) -> Report:
+def measure_isolation(settings: Settings, servers: Servers) -> Report:
     """Healthy endpoints beside slow and dead ones, against the same load without these."""
     folder = FOLDER / "isolation"
     folder.mkdir()
-    return asyncio.run(isolation.measure(placed(settings, "isolation"), folder, ROUNDS, say))
+    return asyncio.run(isolation.measure(placed(settings, "isolation"), servers, folder, ROUNDS, say))
 
 
 def measure_segments(settings: Settings, servers: Servers) -> Report:
@@ -149,37 +150,40 @@ def measure_segments(settings: Settings, servers: Servers) -> Report:
     return {"per_second": found, "process": through, "ratio": round(ratio, 2)}
 
 
-def measure_holds(settings: Settings, _servers: Servers) -> Report:
+def measure_holds(settings: Settings, servers: Servers) -> Report:
     """Sends that wait, through one holder: kept, and released when they are due, beside a bare producer."""
     folder = FOLDER / "holding"
     folder.mkdir()
-    found = asyncio.run(holds.measure(placed(settings, "holds"), folder))
-    for name, rate in found.items():
-        say(f"  holds/s {name}: {rate:,.0f}, ratio to a bare producer {rate / found['only produced']:.2f}")
-    return {"per_second": found}
+    found = asyncio.run(holds.measure(placed(settings, "holds"), folder, servers))
+    bare = found["only produced"]["per_second"]
+    for name, figures in found.items():
+        ratio, used = figures["per_second"] / bare, cpu.shown(figures["cpu_us"], "hold")
+        say(f"  holds/s {name}: {figures['per_second']:,.0f}, ratio to a bare producer {ratio:.2f}; {used}")
+    return found
 
 
 # -- codes --------------------------------------------------------------------------------------------------------
 
 
-def measure_blast(settings: Settings, _servers: Servers) -> Report:
+def measure_blast(settings: Settings, servers: Servers) -> Report:
     """Live events while a matcher works off a blast of manual sends, against the same load without one."""
-    return _beside(settings, "blast", blast.a_blast())
+    return _beside(settings, servers, "blast", blast.a_blast())
 
 
-def measure_release(settings: Settings, _servers: Servers) -> Report:
+def measure_release(settings: Settings, servers: Servers) -> Report:
     """Live events while what has waited falls due in one moment, against the same load without it."""
-    return _beside(settings, "release", release.a_release())
+    return _beside(settings, servers, "release", release.a_release())
 
 
-def _beside(settings: Settings, name: str, backlog: beside.Backlog) -> Report:
+def _beside(settings: Settings, servers: Servers, name: str, backlog: beside.Backlog) -> Report:
     folder = FOLDER / name
     folder.mkdir()
-    found = asyncio.run(beside.measure(placed(settings, name), folder, backlog))
+    found = asyncio.run(beside.measure(placed(settings, name), folder, backlog, servers))
     for when in ("quiet", "beside"):
         say(f"  live, {when}: p50 {found[when]['p50']} ms, p99 {found[when]['p99']} ms")
     ratio = {at: round(found["beside"][at] / found["quiet"][at], 2) for at in ("p50", "p99")}
     say(f"  ratio p50 {ratio['p50']}, p99 {ratio['p99']}; {name} {found['per_second']}")
+    say(f"  quiet: {cpu.shown(found['cpu_us']['quiet'], 'event')}; alone: {cpu.shown(found['cpu_us']['alone'], name)}")
     return {**found, "ratio": ratio}
 
 
@@ -199,9 +203,9 @@ def measure_claims(settings: Settings, _servers: Servers) -> Report:
     return asyncio.run(claims.measure(settings.postgres.dsn.reveal(), say))
 
 
-def measure_limits(settings: Settings, _servers: Servers) -> Report:
+def measure_limits(settings: Settings, servers: Servers) -> Report:
     """Webhooks to an endpoint that counts them: the share of its limit that one sender, and three, get through."""
-    return asyncio.run(limits.measure(settings.postgres.dsn.reveal(), say))
+    return asyncio.run(limits.measure(settings.postgres.dsn.reveal(), servers, say))
 
 
 def measure_profiles(_settings: Settings, _servers: Servers) -> Report:
@@ -227,8 +231,8 @@ def measure_recorder(settings: Settings, servers: Servers) -> Report:
     Provision(wiring).apply()
     asyncio.run(fill(wiring, recorder.records(wiring)))
     rewinding = partial(rewind, wiring, *recorder.TOPICS, role="recorder")
-    with pinned_with_postgres(servers) as postgres:
-        return recorder.measure(wiring, folder, ROUNDS, rewinding, postgres, "0" if TWO_CORES else "any", say)
+    with pinned_with_postgres(servers):
+        return recorder.measure(wiring, folder, ROUNDS, rewinding, servers, "0" if TWO_CORES else "any", say)
 
 
 def measure_publishing(settings: Settings, servers: Servers) -> Report:

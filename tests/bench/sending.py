@@ -87,10 +87,11 @@ class _Bench:
 
     async def timed(self, work: Callable[[], Awaitable[None]]) -> Cost:
         """The cost of some work for so many deliveries."""
-        before, began = cpu.of_product(self._servers, _ROLES), time.perf_counter()
-        await work()
-        took, used = time.perf_counter() - began, cpu.of_product(self._servers, _ROLES)
-        return Cost(_DELIVERIES / took, cpu.a_unit(cpu.since(before, used), _DELIVERIES))
+        with cpu.spent(self._servers, _ROLES) as used:
+            began = time.perf_counter()
+            await work()
+            took = time.perf_counter() - began
+        return Cost(_DELIVERIES / took, cpu.a_unit(used, _DELIVERIES))
 
     async def whole(self) -> None:
         """From events to what `delivery.status` is told and the ledger knows of."""

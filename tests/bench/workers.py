@@ -93,8 +93,8 @@ def pinned(servers: Servers) -> Iterator[None]:
 
 
 @contextmanager
-def pinned_with_postgres(servers: Servers) -> Iterator[psutil.Process]:
-    """Both servers on one core; the database's process."""
+def pinned_with_postgres(servers: Servers) -> Iterator[None]:
+    """Both servers on one core."""
     running = servers.postgres.process.running()
     if running is None:
         raise SystemExit("the database is not running")
@@ -102,7 +102,7 @@ def pinned_with_postgres(servers: Servers) -> Iterator[psutil.Process]:
     with pinned(servers):
         _pin_processes(postgres, [1])
         try:
-            yield postgres
+            yield
         finally:
             _pin_processes(postgres, range(os.cpu_count() or 1))
 

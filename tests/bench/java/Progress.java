@@ -11,7 +11,7 @@ final class Progress {
 
     final CountDownLatch done = new CountDownLatch(1);
     private final long events;
-    private final double[] at = new double[3], cpu = new double[3];
+    private final double[] at = new double[3], cpu = new double[3], compiled = new double[3];
     private long seen = 0;
 
     Progress(long events) { this.events = events; }
@@ -30,15 +30,16 @@ final class Progress {
     private void mark(int place) {
         at[place] = System.currentTimeMillis() / 1e3;
         cpu[place] = SYSTEM.getProcessCpuTime() / 1e9;
+        compiled[place] = ManagementFactory.getCompilationMXBean().getTotalCompilationTime() / 1e3;
     }
 
     String report() throws java.io.IOException {
         return String.format(
             "{\"events\": %d, \"began\": %.3f, \"middle\": %.3f, \"ended\": %.3f, \"seconds\": %.3f, "
                 + "\"second_half_events\": %d, \"second_half_seconds\": %.3f, \"cpu_seconds\": %.3f, "
-                + "\"second_half_cpu_seconds\": %.3f, \"rss_mb\": %.1f}",
+                + "\"second_half_cpu_seconds\": %.3f, \"second_half_compiling_seconds\": %.3f, \"rss_mb\": %.1f}",
             events, at[0], at[1], at[2], at[2] - at[0], events - events / 2, at[2] - at[1], cpu[2] - cpu[0],
-            cpu[2] - cpu[1], rss());
+            cpu[2] - cpu[1], compiled[2] - compiled[1], rss());
     }
 
     private static double rss() throws java.io.IOException {

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
 
+from deploy.embedded.servers import Servers
 from tests.bench import cpu
 from tests.bench.cpu import Sample
 
+_NO_SERVERS = Servers(Path("nowhere"), {})
 SAMPLES = [Sample(10.0, 2.0), Sample(11.0, 2.5), Sample(13.0, 4.5)]
 
 
@@ -34,6 +39,36 @@ def test_a_unit_costs_its_share_in_microseconds_and_nothing_done_costs_nothing()
 
 def test_who_came_in_between_had_used_nothing_before() -> None:
     assert cpu.since({"kafka": 3.0}, {"kafka": 5.0, "matcher": 1.0}) == {"kafka": 2.0, "matcher": 1.0}
+
+
+def test_a_worker_that_was_started_anew_is_not_told_as_if_it_had_used_little() -> None:
+    with pytest.raises(SystemExit, match="matcher ended while it was measured"):
+        cpu.since({"matcher": 3.0, "kafka": 1.0}, {"matcher": 0.5, "kafka": 2.0})
+
+
+def test_processes_that_have_ended_count_on_and_never_twice() -> None:
+    own = psutil.Process(os.getpid())
+    burn = "import time\nwhile time.process_time() < 0.3: sum(range(1000))"
+    looks = [cpu.cpu_seconds(own)]
+    for _ in range(2):
+        child = subprocess.Popen([sys.executable, "-c", burn])
+        while psutil.Process(child.pid).status() != psutil.STATUS_ZOMBIE:
+            looks.append(cpu.cpu_seconds(own))
+        looks.append(cpu.cpu_seconds(own))
+        child.wait()
+        looks.append(cpu.cpu_seconds(own))
+    assert looks == sorted(looks)
+    assert looks[-1] - looks[0] >= 0.6
+
+
+def test_a_process_that_has_ended_and_was_not_asked_after_is_no_worker() -> None:
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    while psutil.Process(child.pid).status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.01)
+    try:
+        assert cpu.so_far(_NO_SERVERS, ("matcher",))["matcher"] == 0.0
+    finally:
+        child.wait()
 
 
 def test_medians_are_those_of_each_process() -> None:

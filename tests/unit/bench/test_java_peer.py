@@ -19,7 +19,7 @@ NOW = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)
 
 
 def _decisions(rules: int, events: int) -> list[Any]:
-    """What we decide about orders of customers of a few shops, large enough for most rules."""
+    """Our decisions about orders of customers of a few shops, large enough for most rules."""
     index = RuleIndex()
     for rule in realistic(rules):
         index.insert(rule)

@@ -1,8 +1,7 @@
 """`make bench`: ours against others that do the same work, interleaved on the same servers; prints ratios.
 
 Writes `var/bench/report.json`. Absolute figures belong to the machine; the ratios are what to compare. The parts can be
-run alone: `PARTS=core,trivial make bench`; `EVENTS`, `ROUNDS`, `CUSTOMERS`, `DELIVERIES`, `ROWS` and `IMPORTED`
-change the sizes.
+run alone: `PARTS=core,trivial make bench`; `README.md` says what each is, and which variables change the sizes.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from schemas.errors import DefinitionInvalid, Problem
 from schemas.events.event import Event
 from schemas.events.objects import Customer, Segment
 from schemas.events.triggers import SegmentsData
+from schemas.record import JsonObject
 from schemas.segment import SegmentDefinition
 from streams.behaviours import behaviours_of
 from streams.conditions.answer import Failure
@@ -80,6 +81,8 @@ class SegmentIndex:
         self.behaviours: dict[str, dict[str, Behaviour]] = {}
         """By segment, where it asks what customers did."""
         self.definitions: dict[str, SegmentDefinition] = {}
+        self.objects: dict[str, JsonObject] = {}
+        """Each segment as events have it, the same object for all of them."""
         nobody = SegmentsData(customer=Customer(id=""), segment=Segment(id=""))
         self._head = Head[Any](id="", project_id=project_id, type=ENTERED, created_at=_START, data=nobody)
 
@@ -104,10 +107,12 @@ class SegmentIndex:
         for customer_id in members:
             self._lists.setdefault(customer_id, set()).add(definition.id)
         self.definitions[definition.id] = definition
+        self.objects[definition.id] = {"id": definition.id, "name": definition.name}
 
     def remove(self, segment_id: str) -> None:
         """Take out; nothing where it is not in."""
         self.definitions.pop(segment_id, None)
+        self.objects.pop(segment_id, None)
         guard = self._guards.pop(segment_id, None)
         if guard is not None:
             self._index.discard(guard)
@@ -171,15 +176,14 @@ def differences(wanted: Collection[str], known: Mapping[str, Membership], among:
 
 
 def segment_event(
-    change: Change, definition: SegmentDefinition, serial: int, profile: dict[str, Any], epoch: int, happened: datetime
+    change: Change, project: str, segment: JsonObject, serial: int, profile: JsonObject, epoch: int, happened: datetime
 ) -> Event:
     """The event of a change: the same again whenever the same change is worked out again."""
     kind = ENTERED if change.is_entry else LEFT
-    project, customer = definition.project_id, profile["id"]
     return Event(
-        id=segment_event_id(project, definition.id, serial, customer, epoch, kind, change.number),
+        id=segment_event_id(project, change.segment_id, serial, profile["id"], epoch, kind, change.number),
         project_id=project,
         type=kind,
         created_at=happened,
-        data={"customer": profile, "segment": {"id": definition.id, "name": definition.name}},
+        data={"customer": profile, "segment": segment},
     )

@@ -38,7 +38,9 @@ def search_keys(profile: dict[str, Any]) -> SearchKeys:
 
 def folded(text: Any) -> str | None:
     """A text without case, accents and needless blanks; None where nothing is left."""
-    text = _kept(text) or ""
+    text = _kept(text)
+    if text is None:
+        return None
     if not text.isascii():
         parts = unicodedata.normalize("NFKD", text.translate(_BARE))
         text = "".join(letter for letter in parts if not unicodedata.combining(letter))
@@ -57,4 +59,6 @@ def _kept(text: Any) -> str | None:
     """A text as a column takes it, and as an index does; None where nothing is left."""
     if not isinstance(text, str):
         return None
+    if len(text) <= _LONGEST and text.isascii() and "\0" not in text:
+        return text or None
     return text[:_LONGEST].replace("\0", "").encode("utf-8", "ignore").decode() or None

@@ -14,7 +14,7 @@ Source: Avro 1.12 specification, "Binary encoding".
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -27,16 +27,23 @@ from schemas.wire.avro_pieces import LENGTHS, SHORT, WIDE, Write
 from schemas.wire.avro_schema import EXTRA
 from schemas.wire.avro_struct import StructSource
 
+_MOST_REMEMBERED = 512
+"""Objects whose bytes are kept; then all are forgotten."""
 
-def writer(schema: dict[str, Any]) -> Write:
-    """Writes records of a schema, given as structs or as mappings with unknown fields beside the known ones."""
-    return _Compiler().of(fastavro.parse_schema(schema))
+
+def writer(schema: dict[str, Any], *, remembering: Collection[str] = ()) -> Write:
+    """Writes records of a schema, given as structs or as mappings with unknown fields beside the known ones.
+
+    Of inner records with a name among `remembering`, an object that was written lately is not gone through again.
+    """
+    return _Compiler(remembering).of(fastavro.parse_schema(schema))
 
 
 class _Compiler:
     """Follows a parsed schema; a named type is compiled once, where it stands in full."""
 
-    def __init__(self) -> None:
+    def __init__(self, remembering: Collection[str]) -> None:
+        self._remembering = remembering
         self._named: dict[str, Write] = {}
         self._symbols: dict[str, dict[str, str]] = {}
         self._records: dict[str, dict[str, Any]] = {}
@@ -49,7 +56,10 @@ class _Compiler:
         match schema["type"]:
             case "record":
                 self._records[schema["name"]] = schema
-                self._named[schema["name"]] = write = self._record(schema)
+                write = self._record(schema)
+                if schema["name"] in self._remembering:
+                    write = _remembered(write)
+                self._named[schema["name"]] = write
                 return write
             case "enum":
                 self._symbols[schema["name"]] = pieces = {one: SHORT[at] for at, one in enumerate(schema["symbols"])}
@@ -170,6 +180,24 @@ def _mapping(fields: dict[str, Write], absent: dict[str, bytes | None]) -> Write
                 raise ValueError(f"{name}: is missing")
 
     return write
+
+
+def _remembered(write: Write) -> Write:
+    """The bytes of the latest objects are kept, with the objects themselves: then no other one is in their place."""
+    latest: dict[int, tuple[Any, bytes]] = {}
+
+    def write_again(out: bytearray, value: Any) -> None:
+        found = latest.get(id(value))
+        if found is not None:
+            out += found[1]
+            return
+        begins = len(out)
+        write(out, value)
+        if len(latest) == _MOST_REMEMBERED:
+            latest.clear()
+        latest[id(value)] = value, bytes(out[begins:])
+
+    return write_again
 
 
 def _optional(write: Write) -> Write:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -17,6 +17,7 @@ from fastavro.schema import fingerprint, to_parsing_canonical_form
 from schemas.closed import Wire
 from schemas.errors import BadRecord, CannotStart, TooLarge, Undecodable
 from schemas.wire.avro_read import Read, columns_reader, mapping_reader, struct_reader
+from schemas.wire.avro_schema import NAMESPACE
 from schemas.wire.avro_write import MISFIT, writer
 from schemas.wire.json_text import MAX_DEPTH, decode_json
 from schemas.wire.registry import AVRO, JSON_SCHEMA, RegisteredSchema, SchemaRegistry
@@ -50,6 +51,8 @@ class TopicCodec:
         registry: SchemaRegistry | None = None,
         earlier: Callable[[bytes], dict[str, Any] | None] = _no_earlier,
         max_bytes: int = sys.maxsize,
+        *,
+        remembering: Collection[str] = (),
     ) -> None:
         if wire == "confluent" and registry is None:
             raise CannotStart("wire format confluent needs wire.registry_url; or set wire.format to avro or json")
@@ -57,8 +60,9 @@ class TopicCodec:
         self.schema = schema
         self._fingerprint = schema_fingerprint(schema)
         self._head = SINGLE_OBJECT + self._fingerprint
-        self._registry = registry
-        self._read, self._write = mapping_reader(schema), writer(schema)
+        self._wire, self._registry = wire, registry
+        self._read = mapping_reader(schema)
+        self._write = writer(schema, remembering=[f"{NAMESPACE}.{name}" for name in remembering])
         self._foreign: dict[int, Read] = {}
         self._earlier_schema = earlier
         self._earlier: dict[bytes, Read] = {}
@@ -75,6 +79,14 @@ class TopicCodec:
         if len(raw) > self._max_bytes:
             raise TooLarge(f"a record of {self.topic} would have {len(raw)} bytes; it takes {self._max_bytes}")
         return raw
+
+    def remembering(self, *names: str) -> Callable[[Any], bytes]:
+        """A function as `encode` for records that have objects in common: those of some kinds, by their Avro names.
+
+        Such an object is gone through once, so whoever gives it again has not changed it.
+        """
+        given = self.topic, self.schema, self._wire, self._registry, self._earlier_schema, self._max_bytes
+        return TopicCodec(*given, remembering=names).encode
 
     def decode(self, raw: bytes) -> dict[str, Any]:
         """The record in `raw`. Raises Undecodable or TooDeep, saying what was found and what is understood."""

@@ -108,7 +108,7 @@ class Memberships:
 
     def __init__(self, segments: Segments, producer: Producer, wiring: Wiring, metrics: Metrics) -> None:
         self._segments, self._producer, self._metrics = segments, producer, metrics
-        self._topic, self._codec = wiring.topic(_EVENTS), wiring.codec(_EVENTS)
+        self._topic, self._encode = wiring.topic(_EVENTS), wiring.codec(_EVENTS).remembering("Customer", "Segment")
         self._key, self._zone = wiring.key, wiring.settings.zone
         self._known: dict[str, _Known] = {}
         self._teller = MembershipTeller(segments.changes, producer, wiring)
@@ -193,8 +193,8 @@ class Memberships:
             customer.since[segment] = happened or unit.now
             if happened is not None and profile is not None:
                 told = told or msgspec.json.decode(profile.row)
-                definition, serial = unit.index.definitions[segment], unit.states[segment].serial
-                event = segment_event(change, definition, serial, told, profile.epoch, happened)
+                about, serial = unit.index.objects[segment], unit.states[segment].serial
+                event = segment_event(change, unit.project_id, about, serial, told, profile.epoch, happened)
                 unit.events.append((profile.partition, event))
 
     def judged(self, unit: UnitOfWork, customer_id: str, customer: Customer) -> Judged:
@@ -244,30 +244,16 @@ class Memberships:
 
         `keep_due` where not all segments were looked at: what is due for the others stays due.
         """
+        keys = {one: self._key(unit.project_id, one).decode() for one in unit.customers} if unit.events else {}
         await unit.work.put_events(
-            [
-                EventRow(partition, self._key(event.project_id, event.customer_id).decode(), self._codec.encode(event))
-                for partition, event in unit.events
-            ]
+            [EventRow(partition, keys[event.customer_id], self._encode(event)) for partition, event in unit.events]
         )
         if unit.erased:
             await unit.work.erase(unit.project_id, list(unit.erased))
             await unit.work.behaviours.erase(unit.project_id, unit.erased)
         await self._keep_unjudged(unit)
         await _keep_records(unit)
-        there = [
-            msgspec.structs.replace(
-                one.profile,
-                due_at=earliest(
-                    (
-                        unit.index.due(one.profile.row, unit.now, one.events, among=one.clocked),
-                        one.profile.due_at if keep_due else None,
-                    )
-                ),
-            )
-            for one in unit.customers.values()
-            if one.profile is not None
-        ]
+        there = [_with_due(unit, one, one.profile, keep_due=keep_due) for one in unit.customers.values() if one.profile]
         if profiles:
             await unit.work.put_customers(unit.project_id, there)
         else:
@@ -315,6 +301,14 @@ class Memberships:
         for kind, number in Counter(event.type for _, event in unit.events).items():
             self._metrics.segment_changes.labels(kind.rpartition(".")[2]).inc(number)
         return len(unit.events)
+
+
+def _with_due(unit: UnitOfWork, customer: Customer, profile: Profile, *, keep_due: bool) -> Profile:
+    """The profile with the time at which to look again; where it has one already, that may come first."""
+    due = unit.index.due(profile.row, unit.now, customer.events, among=customer.clocked)
+    if keep_due:
+        due = earliest((due, profile.due_at))
+    return profile if due == profile.due_at else msgspec.structs.replace(profile, due_at=due)
 
 
 def _versions(states: dict[str, State]) -> dict[str, tuple[int, int]]:

@@ -12,7 +12,6 @@ import pytest
 from schemas.distribution import Backfill, Distribution
 from schemas.errors import InvalidEvent
 from schemas.events.event import Event
-from schemas.segment import SegmentDefinition
 from schemas.send import Entered, Started
 from streams.event_context import EventContext
 from streams.events import read_event, topic_of
@@ -23,7 +22,6 @@ from streams.segments import Change, segment_event
 from streams.sends import EntryEvents
 from tests.factory import NOW, customer, rule
 
-VIP = SegmentDefinition(id="vip", project_id="shop", name="VIP", version=1, members=["c1"], updated_at=NOW)
 LONG_AGO = NOW - timedelta(days=90)
 TEMPLATE = [{"sms": {"account": "main", "text": "{{ segment.name }} since {{ event.type }}"}}]
 
@@ -41,7 +39,8 @@ def made_up(since: datetime = LONG_AGO, number: int = 1) -> Event:
 
 
 def told(happened: datetime = LONG_AGO, number: int = 1) -> Event:
-    return segment_event(Change("vip", True, number), VIP, 3, {"id": "c1"}, 7, happened)
+    vip = {"id": "vip", "name": "VIP"}
+    return segment_event(Change("vip", True, number), "shop", vip, 3, {"id": "c1"}, 7, happened)
 
 
 def context(event: Event, **profile: Any) -> EventContext:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from streams.identity import delivery_id
+from streams.identity import delivery_id, segment_event_id
 
 
 @pytest.mark.parametrize(
@@ -17,3 +17,21 @@ from streams.identity import delivery_id
 )
 def test_an_id_is_the_same_in_every_release(parts: tuple[str, str, str, str, str, int], identity: str) -> None:
     assert delivery_id(*parts) == identity
+
+
+@pytest.mark.parametrize(
+    ("parts", "identity"),
+    [
+        (
+            ("shop", "vip", 3, "c1", 1700000000000, "customer.segment.entered", 1),
+            "seg_1826d77dd4f6a636b070ba6fa3edf3e6",
+        ),
+        (("sklep ż", "złoci", 12, "klient 😀", 0, "customer.segment.left", 20), "seg_90af63ac8468506760eaa94d24b72c52"),
+        (("", "", 0, "", 0, "", 0), "seg_b39d9d918f8a64f4e47df6c2d9cb3d29"),
+    ],
+)
+def test_the_id_of_an_entry_is_the_same_in_every_release(
+    parts: tuple[str, str, int, str, int, str, int], identity: str
+) -> None:
+    assert segment_event_id(*parts) == identity
+    assert segment_event_id(*parts[:6], parts[6] + 1) != identity

@@ -346,3 +346,25 @@ def test_mappings_are_written_at_once_as_they_are_field_by_field(topic: str, mon
     slowly = writer(schema)
     assert at_once == [written(slowly, record) for record in records]
     assert sum(isinstance(one, bytes) for one in at_once) > 50
+
+
+def test_objects_that_records_have_in_common_are_written_as_if_each_were_the_first() -> None:
+    """However many there are, whatever comes in between, and after a record that does not fit."""
+    topic, rng, alike = "events.segments", random.Random(5), list[dict[str, Any]]()
+    schema = topic_schema(topic)
+    for number in range(1300):
+        record = Maker(rng).both(schema)[1]
+        if alike and number % 3:
+            record["data"] = {**record["data"], "customer": rng.choice(alike[-3:])["data"]["customer"]}
+        alike.append(record)
+    encode, codec = topic_codec(topic, "avro").remembering("Customer", "Segment"), topic_codec(topic, "avro")
+    for record in alike:
+        assert encode(record) == codec.encode(record)
+        with pytest.raises(BadRecord):
+            encode({**record, "data": {**record["data"], "segment": {"id": 7}}})
+        assert encode(record) == codec.encode(record)
+
+
+def test_json_has_objects_in_common_whole() -> None:
+    one = {"id": "e1", "data": {"customer": {"id": "c1"}}}
+    assert topic_codec("events.segments", "json").remembering("Customer")(one) == msgspec.json.encode(one)

@@ -83,14 +83,18 @@ class EventContext:
     """
 
     __slots__ = (
-        "_decode", "_raw", "_recent_row", "_row", "_segments_of", "answers", "customer", "facts", "head", "is_loose",
-        "recent", "segments",
+        "_decode", "_raw", "_recent_row", "_row", "_segments_of", "answers", "customer", "customer_facts",
+        "event_facts", "facts", "head", "is_loose", "recent", "segments",
     )  # fmt: skip
 
     customer: Customer
     """The known fields of the profile that counts: the table's, else the one inside the event."""
     facts: Facts
     """The whole event as conditions and templates see it. Raises Undecodable."""
+    event_facts: Facts
+    """The same with the customer as the event has it. Raises Undecodable."""
+    customer_facts: Facts
+    """The same as far as the customer goes; what else is in it is the event's own. Raises Undecodable."""
     recent: list[Sent]
     """The customer's recent sends."""
     segments: list[str] | Misfit
@@ -120,11 +124,17 @@ class EventContext:
             self.customer = self._customer(self._row)
             return self.customer
         if name == "facts":
-            profile = None if self._row is None else msgspec.json.decode(self._row)
+            self.facts = self.event_facts if self._row is None else {**self.event_facts, **self.customer_facts}
+            return self.facts
+        if name == "event_facts":
             data = self._decode(self._raw)["data"]
             known = tidied(data, type(self.head.data)) if self.is_loose else with_whole_quantities(data)
-            self.facts = facts_of(known, self.head, profile)
-            return self.facts
+            self.event_facts = facts_of(known, self.head, None)
+            return self.event_facts
+        if name == "customer_facts":
+            row = self._row
+            self.customer_facts = self.event_facts if row is None else {"customer": msgspec.json.decode(row)}
+            return self.customer_facts
         if name == "recent":
             self.recent = read_recent(self._recent_row())
             return self.recent
@@ -163,27 +173,50 @@ def objects_of(facts: Facts, kind: str) -> JsonObject:
 
 
 def reader(path: Path, data: type[Record]) -> Getter:
-    """A function of an event that reads a path: from the head where it is known there, else from the whole event.
+    """A function of an event that reads a path: from the head where it is known there, else from all that there is.
 
     Objects and lists are never taken from the head: what upstream sent beside the known fields belongs to them.
     """
-    root, *names = path
+    root = path[0]
     if path[:2] == SEGMENTS:
         return _SEGMENTS if len(path) == 2 else lambda context: misfit(context.segments, path_text(SEGMENTS))
+    whole = _decoded(path)
     if root == EVENT and not _always_there(root, data):  # of some types on the topic the envelope, of some an object
-        whole = getter(path)
-        return lambda context: whole(context.facts)
-    known, hint = ["customer"] if root == "customer" else ["head", "data", root], object_fields(data).get(root)
-    while names and _is_struct(hint) and names[0] in object_fields(hint):
-        known.append(names[0])
-        hint = object_fields(hint)[names.pop(0)]
-    from_head, whole = attrgetter(".".join(known)), getter(path)
+        return whole
+    known, names, hint = _followed(path, data)
+    from_head = attrgetter(".".join(known))
     if not names and hint in _SCALARS:
         is_there = _always_there(root, data) and len(path) == 2
         return from_head if is_there else _or_else(from_head, whole)
     if names and (get_origin(hint) or hint) is dict:
-        return _in_mapping(from_head, tuple(names), whole)
-    return lambda context: whole(context.facts)
+        return _in_mapping(from_head, names, whole)
+    return whole
+
+
+def is_in_head(path: Path, data: type[Record]) -> bool:
+    """True where `reader` finds a path without decoding anything, mostly."""
+    if path[0] == EVENT and not _always_there(EVENT, data):
+        return False
+    _, names, hint = _followed(path, data)
+    return path[:2] == SEGMENTS or ((get_origin(hint) or hint) is dict if names else hint in _SCALARS)
+
+
+def _followed(path: Path, data: type[Record]) -> tuple[list[str], Path, Any]:
+    """The attributes of an event that a path goes along, what is left of it behind them, and the kind of the last."""
+    root, *names = path
+    known, hint = ["customer"] if root == "customer" else ["head", "data", root], object_fields(data).get(root)
+    while names and _is_struct(hint) and names[0] in object_fields(hint):
+        known.append(names[0])
+        hint = object_fields(hint)[names.pop(0)]
+    return known, tuple(names), hint
+
+
+def _decoded(path: Path) -> Getter:
+    """Reads a path where the head does not have it. A customer's path needs the profile alone, any other the event."""
+    whole = getter(path)
+    if path[0] == "customer":
+        return lambda context: whole(context.customer_facts)
+    return lambda context: whole(context.event_facts)
 
 
 def item_structs(path: Path, data: type[Record]) -> tuple[Getter, dict[str, Any]] | None:
@@ -216,7 +249,7 @@ def _or_else(from_head: Getter, whole: Getter) -> Getter:
         try:
             return from_head(context)
         except AttributeError:
-            return whole(context.facts) if context.is_loose else None
+            return whole(context) if context.is_loose else None
 
     return read
 
@@ -229,9 +262,9 @@ def _in_mapping(from_head: Getter, names: Path, whole: Getter) -> Getter:
         try:
             found = from_head(context).get(name)
         except AttributeError:
-            return whole(context.facts) if context.is_loose else None
+            return whole(context) if context.is_loose else None
         if deeper is None or found is None:
             return found
-        return deeper(found) if type(found) is dict else whole(context.facts)
+        return deeper(found) if type(found) is dict else whole(context)
 
     return read

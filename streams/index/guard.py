@@ -5,15 +5,30 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from typing import Any
+from typing import Any, assert_never
 
 from schemas.decision import Check
 from schemas.errors import DefinitionInvalid, Problem
+from schemas.events.triggers import TRIGGERS
 from schemas.formats.days import zone_of
+from schemas.record import Record
 from streams.conditions.answer import Answer, Run, equality_key, types_of
 from streams.conditions.compile import PLAIN, Compiler, conjunction
-from streams.conditions.language import SEGMENTS, All, AnyOf, Condition, Items, Path, Test, Total, names_path
-from streams.event_context import EventContext
+from streams.conditions.language import (
+    SEGMENTS,
+    All,
+    AnyOf,
+    Condition,
+    Happened,
+    Items,
+    Not,
+    Path,
+    Test,
+    Total,
+    names_path,
+)
+from streams.conditions.predicates import PREDICATES
+from streams.event_context import EventContext, is_in_head
 from streams.selection import Selection
 
 Key = tuple[Path, Any]
@@ -99,7 +114,8 @@ def compile_guard(guarded: Guarded, compiler: Compiler = PLAIN) -> Guard:
     types: dict[Path, frozenset[type]] = {}
     for part in parts:
         _collect_types(part, types)
-    costs = tuple(map(_cost, parts))
+    data = TRIGGERS[guarded.selection.event].data
+    costs = tuple(_cost(part, data) for part in parts)
     return Guard(
         guarded.id,
         guarded.selection,
@@ -113,15 +129,23 @@ def compile_guard(guarded: Guarded, compiler: Compiler = PLAIN) -> Guard:
     )
 
 
-def _cost(condition: Condition) -> int:
-    """The lower, the sooner a part is tested."""
+def _cost(condition: Condition, data: type[Record]) -> int:
+    """The lower, the sooner a part is tested: what the head has at once, then what it takes long to compare, …"""
     match condition:
-        case Test(path):
-            return 1 if path == SEGMENTS else 0
-        case Items() | Total():
-            return 2
-        case _:
+        case Test(path, name):
+            if not is_in_head(path, data):
+                return 4
+            return 2 if path == SEGMENTS else 1 if PREDICATES[name].costly else 0
+        case Not(part):
+            return _cost(part, data)
+        case All(parts) | AnyOf(parts):
+            return max((_cost(part, data) for part in parts), default=1)
+        case Happened():
             return 1
+        case Items() | Total():
+            return 3
+        case _:
+            assert_never(condition)
 
 
 def _conjuncts(condition: Condition) -> tuple[Condition, ...]:

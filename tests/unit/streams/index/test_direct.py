@@ -51,9 +51,9 @@ def guard_of(when: dict[str, Any]) -> Any:
     return index._rules["shop", "r1"].guard
 
 
-def has_decoded(happened: EventContext) -> bool:
+def has_decoded(happened: EventContext, what: str = "event_facts") -> bool:
     try:
-        EventContext.__dict__["facts"].__get__(happened)
+        EventContext.__dict__[what].__get__(happened)
     except AttributeError:
         return False
     return True
@@ -91,3 +91,45 @@ def test_known_fields_of_items_are_read_without_decoding_the_event(
         happened = context(None, data={"customer": customer(), "order": {"id": "o1", "items": items}})
         assert guard.run(happened, NOW) is right
         assert has_decoded(happened) is decoded
+
+
+@pytest.mark.parametrize(
+    ("when", "event", "profile"),
+    [
+        ({"order.amount": 100, "customer.metadata.a": "x"}, False, False),
+        ({"order.own": "yes"}, True, False),
+        ({"order.items": {"any_item": {"own": "yes"}}}, True, False),
+        ({"customer.own": "yes"}, False, True),
+        ({"all": [{"order.own": "yes"}, {"customer.own": "yes"}]}, True, True),
+    ],
+)
+def test_a_path_outside_the_head_has_no_more_decoded_than_it_leads_into(when: Any, event: bool, profile: bool) -> None:
+    """The profile of the table counts, and the event's customer where the table has none."""
+    guard = guard_of(when)
+    order = {"id": "o1", "amount": 100, "own": "yes", "items": [{"sku_id": "A", "own": "yes"}]}
+    yes, no = (customer(metadata={"a": "x"}, own=own) for own in ("yes", "no"))
+    happened = context(yes, data={"customer": no, "order": order})
+    assert guard.run(happened, NOW) is True
+    assert (has_decoded(happened), has_decoded(happened, "customer_facts")) == (event, profile)
+    assert not has_decoded(happened, "facts")
+    assert guard.run(context(None, data={"customer": yes, "order": order}), NOW) is True
+    assert guard.run(context(no, data={"customer": yes, "order": order}), NOW) is not profile
+    assert happened.facts == {**happened.event_facts, "customer": yes}
+    assert list(happened.facts) == list(happened.event_facts)
+
+
+def test_what_costs_least_is_tested_first_however_a_rule_is_written() -> None:
+    costly = [
+        {"order.own": {"starts_with": "x"}},
+        {"order.items": {"any_item": {"own": "x"}}},
+        {"not": {"customer.own": {"contains": "x"}}},
+        {"any": [{"order.own": {"contains": "x"}}, {"order.own": {"contains": "y"}}]},
+        {"customer.metadata.since": {"within_last": "3d"}},
+        {"order.amount": {"less_than": 5}},
+    ]
+    guard, happened = guard_of({"all": costly}), context(customer())
+    tests = guard.without(())
+    assert tests[:2] == (guard.runs[5], guard.runs[4])
+    assert tests[0](happened, NOW) is False
+    assert set(tests) == set(guard.runs)
+    assert not has_decoded(happened)

@@ -365,6 +365,24 @@ def test_objects_that_records_have_in_common_are_written_as_if_each_were_the_fir
         assert encode(record) == codec.encode(record)
 
 
+def test_an_object_in_the_place_of_one_that_is_gone_is_written_as_it_is() -> None:
+    """Python gives its place in memory, and with it its identity, to the next one."""
+    codec = topic_codec("events.segments", "avro")
+    encode, places = codec.remembering("Customer", "Segment"), set[int]()
+
+    def event(number: int) -> dict[str, Any]:
+        profile = {"id": f"c{number}", "metadata": {"n": number}}
+        places.add(id(profile))
+        return {
+            "id": "e", "project_id": "shop", "type": "customer.segment.entered", "created_at": datetime.now(UTC),
+            "data": {"customer": profile, "segment": {"id": f"s{number}"}},
+        }  # fmt: skip
+
+    for number in range(2000):
+        assert codec.decode(encode(event(number)))["data"]["customer"]["metadata"] == {"n": number}
+    assert len(places) < 2000
+
+
 def test_json_has_objects_in_common_whole() -> None:
     one = {"id": "e1", "data": {"customer": {"id": "c1"}}}
     assert topic_codec("events.segments", "json").remembering("Customer")(one) == msgspec.json.encode(one)

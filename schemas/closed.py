@@ -27,7 +27,8 @@ Outside = Literal["hold", "skip", "next_channel"]
 ChannelOrder = Literal["all", "first_available"]
 """Which channels of a distribution send: all at once, or the first in the order written that can be used."""
 
-DistributionStatus = Literal["DRAFT", "LIVE", "PAUSED", "STOPPED", "ENDED"]
+DistributionStatus = Literal["DRAFT", "LIVE", "PAUSED", "STOPPED", "ENDED", "ARCHIVED"]
+"""Where a distribution stands in its life. One that is archived is over, and out of the lists; its past stays."""
 
 SendStatus = Literal["DRAFT", "TO SEND", "SENDING", "PAUSED", "DONE", "STOPPED"]
 """Where a manual send stands: not confirmed, in its hold or before its moment, on its way, held by somebody, over."""

@@ -94,7 +94,8 @@ _DESTINATIONS = "accounts and endpoints"
 NOTHING_OF_CUSTOMERS: Mapping[str, str] = {
     **dict.fromkeys(
         (
-            "distribution_versions", "templates", "attached_files", "named_templates", "named_template_versions",
+            "distribution_versions", "deleted_distributions", "templates", "attached_files", "named_templates",
+            "named_template_versions",
             "campaigns", "campaign_versions", "segments", "segment_behaviours", "projects", "accounts", "managed",
         ),
         _AUTHORS,

@@ -82,7 +82,8 @@ class Control:
     ) -> list[Distribution]:
         """The newest version of each of some distributions of a project: those behind an id, in order.
 
-        Only those in a state, or with a text in their id or their name, where one is given.
+        Only those in a state, or with a text in their id or their name, where one is given; those that are archived
+        only where that is the state.
         """
         asked = project_id, distribution_id, limit, status, text
         async with passing_errors(self._pool):
@@ -127,6 +128,9 @@ class Control:
         rule = await save_backfill(connection, change.distribution, applied_by, entries)
         definition = _text(rule)
         version = (rule.id, rule.version, rule.project_id, definition, change.source, applied_by, now)
+        text = await connection.fetchval(self._sql["before"], rule.project_id, rule.id, rule.version)
+        if text is None and rule.version > 1:
+            raise VersionConflict(f"{rule.id} was deleted in between; plan again and apply")
         try:
             await connection.execute(self._sql["add_version"], *version)
         except asyncpg.UniqueViolationError as error:
@@ -139,7 +143,6 @@ class Control:
         for digest, data in sorted(change.attached.items()):
             await connection.execute(self._sql["put_file"], digest, data, now)
         await connection.execute(self._sql["add_to_outbox"], DISTRIBUTIONS, rule.id, definition, now)
-        text = await connection.fetchval(self._sql["before"], rule.project_id, rule.id, rule.version)
         before = None if text is None else _read(text, Distribution)
         said = differences(before, rule)
         action = _action(before, rule, said)
@@ -207,6 +210,7 @@ _OF_STATUS: Mapping[str, AuditAction] = {
     "LIVE": "distribution.set_live",
     "PAUSED": "distribution.paused",
     "STOPPED": "distribution.stopped",
+    "ARCHIVED": "distribution.archived",
 }
 
 
@@ -219,6 +223,8 @@ def _action(before: Distribution | None, after: Distribution, said: Mapping[str,
         return "distribution.changed"
     if (before.status, after.status) == ("PAUSED", "LIVE"):
         return "distribution.resumed"
+    if before.status == "ARCHIVED" and after.status != "LIVE":
+        return "distribution.restored"
     return _OF_STATUS.get(after.status, "distribution.changed")
 
 

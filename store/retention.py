@@ -16,6 +16,8 @@ _DAILY = timedelta(days=1)
 CALLS_KEPT = timedelta(days=7)
 """The age up to which the log of endpoints says anything."""
 IMPORTS_KEPT = timedelta(days=90)
+DELETED_KEPT = timedelta(days=30)
+"""For so long a distribution that was deleted can be brought back."""
 
 
 def ids_kept(keep: timedelta) -> timedelta:
@@ -57,6 +59,7 @@ class Retention:
             dropped["files"] = len(await self._rows("drop_files", self._keep))
             await self._rows("forget_erasures", ids_kept(self._keep))
             await self._rows("forget_bounces", self._keep)
+            await self._rows("forget_deleted", DELETED_KEPT)
             await self._rows("forget_status_events", self._keep)
             await self._rows("keep_ids_of_open", ids_kept(self._keep))
             await self._rows("raise_oldest_event", ids_kept(self._keep))

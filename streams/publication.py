@@ -100,7 +100,7 @@ def after_waiting(
 
     None where it may ask for a code; held where it waits on, as it would for a pause. `status` None: it was deleted.
     """
-    if status in (None, "STOPPED", "DRAFT"):
+    if status in (None, "STOPPED", "DRAFT", "ARCHIVED"):
         said = "was deleted" if status is None else f"is {status}"
         return Settled(decisions=_decided(request, "skipped", "stopped", f"its distribution {said}", now))
     if status == "ENDED" or (ends_at is not None and ends_at <= now):

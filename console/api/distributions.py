@@ -123,10 +123,18 @@ class StepTaken(msgspec.Struct, frozen=True, kw_only=True):
     dry_run: bool
 
 
-async def list_distributions(call: Call[Any, Paged, None]) -> Reply:
+class OfStatus(Paged, frozen=True, kw_only=True):
+    """The parameters of the list."""
+
+    status: Annotated[
+        DistributionStatus | None, Meta(description="In this state; else all but those that are archived.")
+    ] = None
+
+
+async def list_distributions(call: Call[Any, OfStatus, None]) -> Reply:
     """A page of them."""
     after, limit = read_cursor(call.query.cursor, str) or "", call.query.limit
-    found = await distributions.page(call.pool, call.project_id, after, limit + 1)
+    found = await distributions.page(call.pool, call.project_id, after, limit + 1, status=call.query.status)
     rows, following = next_cursor(found, limit, lambda one: one.id)
     return Reply(DistributionPage(items=list(rows), next=following))
 
@@ -146,7 +154,7 @@ async def put_distribution(call: Call[ById, Applying, JsonObject]) -> Reply:
     must_be_named(call.body, "distribution", identity)
     before = await Control(call.pool).newest(call.project_id, identity)
     version = before.version if before else 0
-    await _must_match(call, before, version)
+    await must_be_at(call, before, version)
     planned, warnings = await _plan(call, offline=call.query.offline)
     _must_be_allowed(call, before, planned)
     keep = await keep_of_planned(call, "distribution", planned)
@@ -192,7 +200,7 @@ async def get_version(call: Call[OfVersion, Any, None]) -> Reply:
 async def take_step(step: Step, call: Call[ById, Any, None]) -> Reply:
     """Set live, pause, resume or stop."""
     before = await distributions.find(call.pool, call.project_id, call.path.id)
-    await _must_match(call, before, before.version)
+    await must_be_at(call, before, before.version)
     after = lifecycle.after_step(before, step, call.now)
     at_once = None
     if after is not before:
@@ -222,7 +230,9 @@ def comparison(call: Call[Any, Any, Any], warnings: list[str]) -> Compare:
     return partial(compare_fields, ask=ask, warn=warnings.append)
 
 
-async def _must_match(call: Call[Any, Any, Any], before: Distribution | None, version: int) -> None:
+async def must_be_at(call: Call[Any, Any, Any], before: Distribution | None, version: int) -> None:
+    """Refuse a request that was made beside another version. Raises Refused, TryLater."""
+
     async def changed_since(number: int) -> Sequence[str]:
         return () if before is None else await distributions.changed_since(call.pool, before, number)
 
@@ -286,7 +296,7 @@ def _step_route(step: Step) -> Route:
 ROUTES: tuple[Route, ...] = (
     Route(
         "GET", "/distributions", "distributions:read", "List distributions", list_distributions,
-        {200: DistributionPage}, query_type=Paged,
+        {200: DistributionPage}, query_type=OfStatus,
     ),
     Route(
         "POST", "/distributions/validate", "distributions:read", "Check a document, and say what applying it would do",

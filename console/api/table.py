@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from console.api import (
     accounts,
+    archive,
     audit,
     brand,
     campaign_codes,
@@ -39,6 +40,7 @@ from console.api.route import Route
 
 ROUTES: tuple[Route, ...] = (
     *accounts.ROUTES,
+    *archive.ROUTES,
     *audit.ROUTES,
     *brand.ROUTES,
     *campaign_codes.ROUTES,

@@ -1,11 +1,12 @@
-"""Distributions: apply, list, show, pause, resume, stop, and the schema for editors."""
+"""Distributions: apply, list, show, pause, resume, stop, archive, restore, delete, and the schema for editors."""
 
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -14,7 +15,7 @@ from console.cli.applying import Asked, DryRun, Files, Override, Yes, carry_out,
 from console.cli.context import SERVERS, Session, in_session, session
 from console.cli.from_git import FolderAsked, FromSource, Offline, Prune, apply_folder, comparison
 from console.cli.terminal import AsJson, show_json, show_rows, show_text, warn
-from console.control import distributions
+from console.control import archive, distributions
 from console.control.files.documents import read_documents
 from console.control.from_git.folder import is_project_folder
 from schemas.closed import DistributionStatus
@@ -70,9 +71,15 @@ async def _apply(files: list[Path], asked: Asked, *, offline: bool, override: bo
 
 
 @rules_app.command("list")
-def list_command(as_json: AsJson = False) -> None:
-    """Every distribution with its newest version."""
-    found = in_session(lambda opened: distributions.listed(opened.pool, opened.project_id))
+def list_command(
+    archived: Annotated[
+        bool, typer.Option("--archived", help="Those that are archived, in place of the others.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Every distribution with its newest version, but those that are archived."""
+    listed = distributions.archived if archived else distributions.listed
+    found = in_session(lambda opened: listed(opened.pool, opened.project_id))
     rows = [(d.id, d.version, d.status, d.trigger.event, ", ".join(c.channel for c in d.channels)) for d in found]
     show_rows(("distribution", "version", "status", "trigger", "channels"), rows, as_json=as_json)
 
@@ -127,6 +134,57 @@ def resume_command(distribution: str, yes: Yes = False, override: Override = Fal
 
 
 _status_command("stop", "STOPPED", "Do not react any more.")
+
+
+@rules_app.command("archive")
+def archive_command(distribution: str, dry_run: DryRun = False, override: Override = False) -> None:
+    """Take one that is stopped, or a draft, out of the lists; its messages and decisions stay readable.
+
+    Refused while anything of it waits to go out. `restore` brings it back.
+    """
+
+    async def act(opened: Session) -> Distribution:
+        before = await distributions.find(opened.pool, opened.project_id, distribution)
+        return await archive.archive(
+            opened.pool, before, opened.announce, dry_run=dry_run, actor=opened.actor, now=opened.now,
+            keep=opened.lock(override),
+        )  # fmt: skip
+
+    after = in_session(act, *SERVERS)
+    show_text(f"{escape(after.id)} {'would be' if dry_run else f'v{after.version} is'} archived")
+
+
+@rules_app.command("restore")
+def restore_command(distribution: str, override: Override = False) -> None:
+    """Bring back one that is archived, or was deleted in the last 30 days. It sends nothing by that."""
+
+    async def act(opened: Session) -> Distribution:
+        found = await archive.restorable(opened.pool, opened.project_id, distribution)
+        return await archive.restore(
+            opened.pool, found, opened.announce, actor=opened.actor, now=opened.now, keep=opened.lock(override)
+        )
+
+    after = in_session(act, *SERVERS)
+    show_text(f"{escape(after.id)} v{after.version} is {after.status}")
+
+
+@rules_app.command("delete")
+def delete_command(distribution: str, yes: Yes = False, dry_run: DryRun = False, override: Override = False) -> None:
+    """Delete one that never was live, with all its versions. `restore` brings it back for 30 days."""
+
+    async def act(opened: Session) -> datetime:
+        before = await distributions.find(opened.pool, opened.project_id, distribution)
+        how: dict[str, Any] = {"actor": opened.actor, "now": opened.now, "keep": opened.lock(override)}
+        until = await archive.delete(opened.pool, before, opened.announce, dry_run=True, **how)
+        if dry_run:
+            return until
+        if not yes:
+            typer.confirm(f"delete {before.id}, with {before.version} versions?", abort=True, err=True)
+        return await archive.delete(opened.pool, before, opened.announce, **how)
+
+    until = in_session(act, *SERVERS)
+    said = "would be deleted" if dry_run else "is deleted"
+    show_text(f"{escape(distribution)} {said}; until {until:%Y-%m-%d} tidings distributions restore brings it back")
 
 
 @rules_app.command("test")

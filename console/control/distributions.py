@@ -17,6 +17,7 @@ from console.control.backfills import Reached
 from console.control.context import ProjectContext
 from console.control.distribution_check import Known, check, offer
 from console.control.documents import Document
+from console.control.ending import NotFromHere, must_be_over, must_not_be_archived
 from console.control.fallback_doubts import fallback_doubts
 from console.control.field_check import Compare
 from console.control.not_found import not_found
@@ -27,6 +28,7 @@ from schemas.campaign import Campaign
 from schemas.channels.tables import ChannelPlan
 from schemas.closed import DistributionStatus
 from schemas.distribution import Again, Backfill, Distribution
+from schemas.errors import DefinitionInvalid, Problem
 from schemas.formats.durations import format_duration
 from store.campaigns import Campaigns
 from store.distributions import Change, Control, KeptVersion
@@ -84,19 +86,35 @@ async def plan(
         ),
     )
     checked, reached = check(written, project, known, now), Reached(pool, project.project_id, pending.segments)
-    made = []
+    made, problems = list[Planned[Change]](), list[Problem]()
     for document, one in checked:
         found = doubts(one.distribution, known.segments)
         found += fallback_doubts(one.distribution, has_callbacks=project.has_links, tracking=project.tracking)
         for doubt in map(document.located, found):
             warn(f"{doubt.path}  {doubt.message}")
         before = current.get(one.distribution.id)
+        problems += await _not_over(pool, before, document, one)
         at_once = await reached.line(before, one.distribution)
         made.append(_planned(before, document, one, sent, () if at_once is None else (at_once,)))
+    if problems:
+        raise DefinitionInvalid(tuple(problems))
     if compare is not None:
         pairs = zip((document for document, _ in checked), made, strict=True)
         await compare([(document, one.change.distribution) for document, one in pairs if one.what != "unchanged"])
     return made
+
+
+async def _not_over(
+    pool: asyncpg.Pool, before: Distribution | None, document: Document, after: Definition
+) -> tuple[Problem, ...]:
+    """Problems of a document that archives what is not over. Raises TryLater."""
+    if before is None or after.distribution.status != "ARCHIVED":
+        return ()
+    try:
+        await must_be_over(pool, before)
+    except NotFromHere as error:
+        return (document.located(Problem("status", str(error))),)
+    return ()
 
 
 async def stored_templates(pool: asyncpg.Pool, project_id: str) -> dict[str, TemplateFiles]:
@@ -149,9 +167,11 @@ async def set_status(
 ) -> Distribution:
     """Pause, resume or stop a distribution: a new version that differs in its status alone.
 
-    What was not paused is set live by where it is managed. Raises NotFound, VersionConflict, ManagedFromGit, TryLater.
+    What was not paused is set live by where it is managed. Raises NotFound, NotFromHere where it is archived,
+    VersionConflict, ManagedFromGit, TryLater.
     """
     before = await find(pool, project_id, identity)
+    must_not_be_archived(before)
     keep = lock if status == "LIVE" and before.status not in ("LIVE", "PAUSED") else None
     return await save_status(pool, before, status, announce, actor=actor, now=now, keep=keep)
 
@@ -183,8 +203,18 @@ async def at_once(pool: asyncpg.Pool, project_id: str, identity: str, status: Di
 
 
 async def listed(pool: asyncpg.Pool, project_id: str) -> list[Distribution]:
-    """Every distribution in its newest version. Raises TryLater."""
-    return list((await Control(pool).current(project_id)).values())
+    """Every distribution in its newest version, but those that are archived. Raises TryLater."""
+    return [one for one in (await Control(pool).current(project_id)).values() if one.status != "ARCHIVED"]
+
+
+async def archived(pool: asyncpg.Pool, project_id: str) -> list[Distribution]:
+    """Those that are archived. Raises TryLater."""
+    return [one for one in (await Control(pool).current(project_id)).values() if one.status == "ARCHIVED"]
+
+
+async def ids(pool: asyncpg.Pool, project_id: str) -> frozenset[str]:
+    """The ids that distributions have, also those that are archived. Raises TryLater."""
+    return frozenset(await Control(pool).current(project_id))
 
 
 async def page(
@@ -198,7 +228,8 @@ async def page(
 ) -> list[Distribution]:
     """Some distributions in their newest version, in the order of their ids: those behind one. Raises TryLater.
 
-    Only those in a state, or with a text in their id or their name, where one is given.
+    Only those in a state, or with a text in their id or their name, where one is given; those that are archived only
+    where that is the state.
     """
     return await Control(pool).after(project_id, after, limit, status=status, text=text)
 

@@ -12,17 +12,14 @@ import msgspec
 
 from console.control import distributions
 from console.control.distributions import Announce
+from console.control.ending import NotFromHere, must_not_be_archived
 from schemas.closed import DistributionStatus
 from schemas.distribution import Distribution
-from schemas.errors import TidingsError
 from store.distributions import Control
 from store.managed import Keep
 
+__all__ = ["STEPS", "NotFromHere", "Step", "StepName", "after_step", "take"]
 StepName = Literal["live", "pause", "resume", "stop"]
-
-
-class NotFromHere(TidingsError):
-    """A step that cannot be taken from the status that there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +48,7 @@ def after_step(before: Distribution, step: Step, now: datetime) -> Distribution:
     if before.status == step.status:
         return before
     if before.status not in step.start:
+        must_not_be_archived(before)
         start = " or ".join(step.start)
         raise NotFromHere(f"{before.id} is {before.status}: {step.name} must be from {start}")
     return msgspec.structs.replace(before, version=before.version + 1, status=step.status, updated_at=now)

@@ -6,14 +6,23 @@ from collections.abc import Mapping, Sequence
 
 from aiohttp import web
 
-from console.control import distribution_versions, distributions
+from console.control import archive, distribution_versions, distributions
 from console.control.deliveries import NO_REASON
 from console.control.distribution_versions import ShownVersion as VersionAsWritten
+from console.control.ending import OVER
 from console.control.funnel import DEFAULT_SINCE, Funnel, Range, ReasonCount, StepName, funnel, read_range
 from console.control.over_time import Part, over_time
 from console.web.chart import chart
 from console.web.pages import FieldProblem, respond
-from console.web.project_pages import Choice, DistributionPage, ShownChange, ShownReason, ShownStep, ShownVersion
+from console.web.project_pages import (
+    ActName,
+    Choice,
+    DistributionPage,
+    ShownChange,
+    ShownReason,
+    ShownStep,
+    ShownVersion,
+)
 from console.web.projects import ProjectRoute, ProjectVisit, base_of, distribution_path
 from console.web.reasons import sentence
 from console.web.resend import resend_path
@@ -49,8 +58,16 @@ _REPORTED: Mapping[str, str] = {
 
 async def show_one(mine: ProjectVisit) -> web.Response:
     """One of them. Raises NotFound, BadQuestion, TryLater."""
-    rule = await distributions.find(mine.pool, mine.project_id, mine.text("id"))
+    return await page_of_one(mine, mine.text("id"))
+
+
+async def page_of_one(
+    mine: ProjectVisit, identity: str, wrong: Sequence[FieldProblem] = (), *, is_managed: bool = False
+) -> web.Response:
+    """One of them, with what is wrong with a step of its life. Raises NotFound, BadQuestion, TryLater."""
+    rule = await distributions.find(mine.pool, mine.project_id, identity)
     asked, problems = _range(mine)
+    problems = (*wrong, *problems)
     numbers = await funnel(mine.pool, mine.project_id, rule.id, asked)
     parts = await over_time(mine.pool, mine.context, rule.id, asked)
     number = _number(mine, "version", rule.version)
@@ -83,9 +100,58 @@ async def show_one(mine: ProjectVisit) -> web.Response:
         change=_change(chosen),
         yaml=chosen.text,
         missing=await mine.lag.in_words(mine.pool, mine.now),
+        note=_note(mine, rule),
+        acts=await _acts(mine, rule),
+        at_once=await _at_once(mine, rule),
+        is_managed=is_managed,
         **mine.frame,
     )
     return respond(page, 422 if problems else 200)
+
+
+# -- steps of its life -----------------------------------------------------------------------------------------------
+
+
+async def _acts(mine: ProjectVisit, rule: Distribution) -> list[tuple[ActName, str]]:
+    """The buttons that somebody of this role has now, with their words. Raises TryLater."""
+    operates, writes = may(mine.role, "distributions:operate"), may(mine.role, "distributions:write")
+    found: list[tuple[ActName, str]] = []
+    if operates and rule.status == "LIVE":
+        found.append(("pause", "Pause"))
+    if operates and rule.status == "PAUSED":
+        found.append(("resume", "Go on"))
+    if operates and rule.status in ("LIVE", "PAUSED"):
+        found.append(("stop", "Stop it"))
+    if writes and rule.status in OVER:
+        found.append(("archive", "Archive it"))
+    if writes and rule.status == "ARCHIVED":
+        found.append(("restore", "Bring it back"))
+    if writes and await archive.may_be_deleted(mine.pool, rule):
+        found.append(("delete", "Delete it"))
+    return found
+
+
+async def _at_once(mine: ProjectVisit, rule: Distribution) -> str | None:
+    """The sentence about who gets it at once where it goes on. Raises TryLater."""
+    if rule.status != "PAUSED" or not may(mine.role, "distributions:operate"):
+        return None
+    return await distributions.at_once(mine.pool, mine.project_id, rule.id, "LIVE")
+
+
+def _note(mine: ProjectVisit, rule: Distribution) -> str:
+    """The sentence about what a button did, as far as it is still so."""
+    match mine.query.get("did"), rule.status:
+        case "pause", "PAUSED":
+            return "Paused: it sends nothing until it goes on."
+        case "resume", "LIVE":
+            return "It goes on."
+        case "stop", "STOPPED":
+            return "Stopped: it reacts no more."
+        case "archive", "ARCHIVED":
+            return "Archived: it is out of the lists, and its past stays here."
+        case "restore", "DRAFT" | "STOPPED" | "ENDED":
+            return "It is back. It sends nothing until it is set live."
+    return ""
 
 
 def _range(mine: ProjectVisit) -> tuple[Range, tuple[FieldProblem, ...]]:

@@ -56,9 +56,10 @@ LIST = Listing(
     find=_find,
     page=DistributionsPage,
     is_live=True,
+    more=lambda mine: {"deleted": mine.query.get("deleted", "")},
     fields=(
         Field("q", "Id or name"),
-        Field("status", "State", {one: one.lower() for one in members(DistributionStatus)}, "every state"),
+        Field("status", "State", {one: one.lower() for one in members(DistributionStatus)}, "all but archived"),
     ),
 )
 ROUTES = LIST.routes

@@ -62,12 +62,13 @@ class DistributionRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DistributionsPage(ListPage):
-    """The distributions of a project; `missing` says what is not counted yet."""
+    """The distributions of a project; `missing` says what is not counted yet, `deleted` which one was deleted."""
 
     template: ClassVar[str] = "distributions.html"
     title: str = "Distributions"
     rows: Sequence[DistributionRow]
     missing: str | None = None
+    deleted: str = ""
 
 
 @dataclass(frozen=True, slots=True)

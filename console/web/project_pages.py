@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from console.control.distribution_versions import DiffLine
 from console.web.chart import Chart
@@ -216,12 +216,17 @@ class Choice:
     is_chosen: bool
 
 
+ActName = Literal["pause", "resume", "stop", "archive", "restore", "delete"]
+"""A step of a distribution's life that a button takes."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DistributionPage(ProjectPage):
     """One distribution: what it does, how far its messages came in a range of time, and its versions.
 
     `yaml` is that of the version which `change` is about. `path` is without parameters, one of which is the id where
-    `names_id` says so.
+    `names_id` says so. `acts` are the steps of its life that can be taken now, `at_once` says who gets it where it goes
+    on; `is_managed`: one was refused, since it is managed from Git.
     """
 
     template: ClassVar[str] = "distribution.html"
@@ -246,6 +251,10 @@ class DistributionPage(ProjectPage):
     change: ShownChange
     yaml: str
     missing: str | None
+    note: str
+    acts: Sequence[tuple[ActName, str]]
+    at_once: str | None
+    is_managed: bool
 
 
 @dataclass(frozen=True, slots=True)

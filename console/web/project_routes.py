@@ -11,6 +11,7 @@ from console.web import (
     dead_letter_mend,
     dead_letters,
     distribution,
+    distribution_steps,
     distributions,
     first_steps,
     import_new,
@@ -39,7 +40,8 @@ from console.web.builder import routes as builder
 from console.web.projects import ProjectRoute
 
 PROJECT_ROUTES: tuple[ProjectRoute, ...] = (
-    *builder.ROUTES, *distributions.ROUTES, *distribution.ROUTES, *messages.ROUTES, *message.ROUTES, *resend.ROUTES,
+    *builder.ROUTES, *distributions.ROUTES, *distribution.ROUTES, *distribution_steps.ROUTES,
+    *messages.ROUTES, *message.ROUTES, *resend.ROUTES,
     *sends.ROUTES, *send.ROUTES, *customers.ROUTES, *first_steps.ROUTES,
     *segment_edit.ROUTES, *segments.ROUTES, *campaigns.ROUTES, *import_new.ROUTES, *imports.ROUTES,
     *templates.ROUTES,

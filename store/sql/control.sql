@@ -5,14 +5,14 @@ from distribution_versions where project_id = $1
 order by distribution_id, version desc;
 
 -- name: distributions_after
--- A page of them: the newest version of each, in the order of their ids, behind one of these; those in a state ($4), and
--- with a text in their id or name ($5).
+-- A page of them: the newest version of each, in the order of their ids, behind one of these; those in a state ($4), else
+-- those that are not archived, and with a text in their id or name ($5).
 select definition from (
     select distinct on (distribution_id) distribution_id, definition
     from distribution_versions where project_id = $1 and distribution_id > $2
     order by distribution_id, version desc
 ) as newest
-where ($4::text is null or definition ->> 'status' = $4)
+where case when $4::text is null then definition ->> 'status' <> 'ARCHIVED' else definition ->> 'status' = $4 end
   and ($5::text is null or strpos(lower(distribution_id), lower($5)) > 0
        or strpos(lower(definition ->> 'name'), lower($5)) > 0)
 order by distribution_id limit $3;
@@ -29,9 +29,9 @@ from distribution_versions where project_id = $1 and distribution_id = $2 and ve
 order by version desc limit $4;
 
 -- name: before
--- The version of a distribution before another one.
+-- The version of a distribution before another one, which nobody deletes until the transaction ends.
 select definition from distribution_versions
-where project_id = $1 and distribution_id = $2 and version < $3 order by version desc limit 1;
+where project_id = $1 and distribution_id = $2 and version < $3 order by version desc limit 1 for key share;
 
 -- name: add_version
 -- One new version. A version that exists already is a conflict: somebody applied in between.

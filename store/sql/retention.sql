@@ -55,6 +55,10 @@ delete from endpoint_calls c using past
 where (c.project_id, c.endpoint, c.accepted, c.id) = (past.project_id, past.endpoint, past.accepted, past.id)
 returning true;
 
+-- name: forget_deleted
+-- Distributions that were deleted so long ago that nobody brings them back.
+delete from deleted_distributions where deleted_at < now() - $1::interval returning true;
+
 -- name: forget_bounces
 -- Soft bounces of long ago say nothing of today.
 delete from soft_bounces where last_at < now() - $1::interval returning true;
@@ -88,9 +92,10 @@ update oldest_event set at = now() - $1::interval where at < now() - $1::interva
 
 -- name: drop_templates
 -- Texts that no newest version of a distribution sends, for so long, and that no delivery has which waits, or which
--- failed and may be sent again.
+-- failed and may be sent again; nor one that was deleted and can be brought back.
 delete from templates t
 where t.created_at < now() - $1::interval
+  and not exists (select from deleted_distributions d where strpos(d.versions::text, t.digest) > 0)
   and not exists (
     select from (
         select definition, project_id, distribution_id, version,

@@ -39,6 +39,7 @@ from store.chosen_holds import FIRST, ChosenHolds, HoldFilter
 from store.codes.imports import CodeImport, NewCode
 from store.codes.pool import Codes
 from store.consent_choices import ConsentChoices
+from store.distribution_ends import DistributionEnds
 from store.distributions import Change, Control
 from store.encryption import Keys
 from store.erasure import Erasure
@@ -91,6 +92,27 @@ async def distribution(pool: asyncpg.Pool) -> None:
 
 async def step(pool: asyncpg.Pool) -> None:
     await Control(pool).set_status(rule(), "PAUSED", applied_by="ann", now=NOW)
+
+
+async def unsent(pool: asyncpg.Pool) -> None:
+    await Control(pool).save([Change(rule(status="DRAFT"), "", ())], applied_by="ann", now=NOW)
+
+
+async def archived(pool: asyncpg.Pool) -> None:
+    await Control(pool).set_status(rule(), "ARCHIVED", applied_by="ann", now=NOW)
+
+
+async def restored(pool: asyncpg.Pool) -> None:
+    before = msgspec.structs.replace(rule(), version=2, status="ARCHIVED")
+    await Control(pool).set_status(before, "STOPPED", applied_by="ann", now=NOW)
+
+
+async def deleted(pool: asyncpg.Pool) -> None:
+    await DistributionEnds(pool).delete(rule(status="DRAFT"), by="ann", now=NOW)
+
+
+async def put_back(pool: asyncpg.Pool) -> None:
+    await DistributionEnds(pool).put_back("shop", rule().id, by="ann", now=NOW)
 
 
 async def template(pool: asyncpg.Pool) -> None:
@@ -389,6 +411,20 @@ CASES = {
         distribution,
     ),
     "step": Case("distribution.paused", ("control.add_version",), step, (distribution,)),
+    "archived": Case("distribution.archived", ("control.add_version",), archived, (distribution,)),
+    "restored": Case("distribution.restored", ("control.add_version",), restored, (distribution, archived)),
+    "deleted": Case(
+        "distribution.deleted",
+        ("distribution_ends.keep_deleted", "distribution_ends.delete_versions", "control.add_to_outbox"),
+        deleted,
+        (unsent,),
+    ),
+    "put-back": Case(
+        "distribution.restored",
+        ("distribution_ends.take_deleted", "distribution_ends.put_back", "control.add_to_outbox"),
+        put_back,
+        (unsent, deleted),
+    ),
     "template": Case("template.created", ("templates.put_template", "templates.add_version"), template),
     "template-deleted": Case(
         "template.deleted",

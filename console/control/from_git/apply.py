@@ -120,7 +120,7 @@ class _Applying:
         match kind:
             case "distribution":
                 before = await Control(pool).newest(project_id, identity)
-                if before is not None and before.status != "STOPPED":
+                if before is not None and before.status not in ("STOPPED", "ARCHIVED"):
                     await distributions.save_status(
                         pool, before, "STOPPED", self.announce, actor=actor, now=now, keep=keep
                     )

@@ -138,6 +138,9 @@ async def _distributions(pool: asyncpg.Pool, project_id: str, found: Live, named
     control = Control(pool)
     sources = await control.sources(project_id)
     for identity, now in (await control.current(project_id)).items():
+        if now.status == "ARCHIVED":
+            found.notes.append(f"distribution {identity} is archived, and is left out")
+            continue
         before, source = sources.get(identity, (now, ""))
         text = own_text(source, "distribution", identity) if source else ""
         if text and now.status != before.status:

@@ -228,11 +228,14 @@ def _not_in_folder(
             if (kind, identity) in here:
                 continue
             mark = marks.get((kind, identity))
+            is_archived = kind == "distribution" and current[identity].status == "ARCHIVED"
+            if mark is None and is_archived:
+                continue  # out of every list
             if mark is None or mark.source.name != source.name:
                 note = f"is managed from {mark.source}" if mark else "is not managed from Git"
                 found.append(Compared(kind, identity, "only_live", version, None, (), note))
                 continue
-            changed = None if mark.version == version else "elsewhere"
+            changed = None if mark.version == version or is_archived else "elsewhere"  # there is nothing to take back
             note = _end(kind, current.get(identity))
             found.append(Compared(kind, identity, "gone", version, "both" if changed else "git", (), note))
     return found
@@ -243,8 +246,9 @@ def _end(kind: ManagedKind, rule: Distribution | None) -> str:
     if kind == "campaign":
         return _STAYS
     if kind == "distribution":
-        is_over = rule is not None and rule.status == "STOPPED"
-        return "is stopped already" if is_over else f"is {rule.status if rule else ''}: --prune stops it"
+        if rule is not None and rule.status in ("STOPPED", "ARCHIVED"):
+            return f"is {rule.status.lower()} already"
+        return f"is {rule.status if rule else ''}: --prune stops it"
     return "--prune deletes it"
 
 

@@ -166,7 +166,7 @@ async def _applied(asked: Asked, status: DistributionStatus | None, keep: Locked
 async def _copy(mine: ProjectVisit, identity: str) -> str:
     """The text of one under an id that is not taken, as a draft. Raises NotFound, TryLater."""
     source, made = await drafts.stored_text(mine.pool, mine.project_id, identity)
-    taken = {one.id for one in await distributions.listed(mine.pool, mine.project_id)}
+    taken = await distributions.ids(mine.pool, mine.project_id)
     stem = source.id[: _LONGEST_ID - len(_COPY) - 4] + _COPY
     names = (stem, *(f"{stem}-{number}" for number in range(2, len(taken) + 3)))
     changes = {"distribution": next(name for name in names if name not in taken), "status": "DRAFT"}

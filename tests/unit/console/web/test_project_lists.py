@@ -117,6 +117,7 @@ IMPORTS = [
 DISTRIBUTIONS = [
     DistributionRow(EVIL, EVIL, "LIVE", EVIL, ["email"], 1234, 1, 2, 3, NOW, "/p/shop/distributions/x"),
     DistributionRow(EVIL, EVIL, "DRAFT", EVIL, [], 0, 0, 0, 0, NOW, "/p/shop/distributions/x"),
+    DistributionRow(EVIL, EVIL, "ARCHIVED", EVIL, [], 0, 0, 0, 0, NOW, "/p/shop/distributions/x"),
 ]
 MESSAGES = [
     MessageRow(NOW, "sent", EVIL, EVIL, "/p/shop/distributions/x", EVIL, "/p/shop/customers?id=x", EVIL, "/x"),
@@ -282,6 +283,7 @@ MADE: tuple[tuple[type[ListPage], dict[str, Any]], ...] = (
     (UsersPage, {"roles": ROLES["roles"], "here": "/p/shop/users", "rows": USERS}),
     (UsersPage, {**INVITED, "here": "/p/shop/users", "rows": USERS}),
     (DistributionsPage, {"here": "/p/shop/distributions", "rows": DISTRIBUTIONS, "missing": EVIL}),
+    (DistributionsPage, {"here": "/p/shop/distributions", "rows": DISTRIBUTIONS, "deleted": EVIL}),
     (MessagesPage, {"here": "/p/shop/messages", "rows": MESSAGES, "missing": EVIL, "caption": "Messages"}),
     (MessagesPage, {"here": "/p/shop/messages", "rows": MESSAGES, "caption": "Messages", "resend": "/p/shop/resend"}),
     (ResendPage, RESEND),

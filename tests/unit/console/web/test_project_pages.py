@@ -111,7 +111,8 @@ def one_distribution(**changes: Any) -> DistributionPage:
         "reasons": [ShownReason("skipped", EVIL, 12, "/p/shop/messages?outcome=skipped", "/r")],
         "versions": [ShownVersion(3, "LIVE", EVIL, NOW, "/p/shop/distributions/x?version=3#versions", True)],
         "older": "/p/shop/distributions/x?before=3#versions", "change": ShownChange(3, 2, [EVIL], lines),
-        "yaml": EVIL, "missing": EVIL, **frame(),
+        "yaml": EVIL, "missing": EVIL, "note": "", "acts": [("pause", "Pause"), ("stop", "Stop it")],
+        "at_once": None, "is_managed": False, **frame(),
     }  # fmt: skip
     return DistributionPage(**(given | changes))
 
@@ -150,6 +151,14 @@ EXAMPLES: tuple[ProjectPage, ...] = (
     CustomerPage(title="Customer c1", here="/p/shop/customers", customer="c1", **frame()),
     one_distribution(),
     one_distribution(chart=Chart("week", 1, [], 0, [NOW, NOW])),
+    one_distribution(
+        status="PAUSED",
+        acts=[("resume", "Go on"), ("archive", "Archive it")],
+        at_once=EVIL,
+        is_managed=True,
+        note="It is so.",
+        problems=[FieldProblem("step", EVIL)],
+    ),
     one_distribution(names_id=True, change=ShownChange(3, 2, [], None), problems=[FieldProblem("since", EVIL)]),
     one_distribution(reasons=[], older=None, missing=None, change=ShownChange(1, None, [], ())),
     one_distribution(change=ShownChange(2, 1, [], ())),

@@ -51,10 +51,13 @@ def changed_account(channel: ChannelName, before: AccountForm, written: Mapping[
     """The same with what is written in place. Raises DefinitionInvalid, also where a secret would reach another place.
 
     Whoever may change an account need not know its secret, and does not get to know it by naming a host of their own.
+    None in place of a value empties the field: it is as if nobody had ever written it.
     """
     kept = {name: getattr(before, name) for name in ACCOUNT_TYPES[channel].kept}
-    changed = replace(read_account(channel, {**as_written(channel, before), **written}), **kept)
     fields = ACCOUNT_TYPES[channel].fields
+    emptied = {one.name for one in fields if one.name in written and written[one.name] is None}
+    after = {name: value for name, value in {**as_written(channel, before), **written}.items() if name not in emptied}
+    changed = replace(read_account(channel, after), **kept)
     moved = [one.name for one in fields if one.is_place and getattr(changed, one.name) != getattr(before, one.name)]
     shown = [one.name for one in fields if one.kind == "secret" and not one.stays_here and getattr(changed, one.name)]
     if problems := [Problem(name, _written_anew(moved)) for name in shown if moved and name not in written]:

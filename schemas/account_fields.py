@@ -46,7 +46,7 @@ class AccountField:
     """One field: `read` makes its value of a text, or raises ValueError without quoting it.
 
     `is_place`: the account's secret is shown to whatever this names. `stays_here`: a secret that is shown to nobody,
-    and that nobody can type.
+    and that nobody can type. `provider`: the only one of its channel's that has it; empty where each has.
     """
 
     name: str
@@ -55,6 +55,7 @@ class AccountField:
     is_required: bool = False
     is_place: bool = False
     stays_here: bool = False
+    provider: str = ""
 
     @property
     def is_secret(self) -> bool:
@@ -68,6 +69,7 @@ class AccountType:
 
     `read_name` raises ValueError for what cannot be the name of one. `kept` are fields of the form that nobody writes.
     `example` stands for any account where messages are shown and not sent, so that no secret is needed for that.
+    `providers` are the values of its field `provider`, with their names; none where it has not that field.
     """
 
     form: type[AccountForm]
@@ -76,6 +78,7 @@ class AccountType:
     read_name: Callable[[str], str] = str
     kept: frozenset[str] = frozenset()
     example: AccountForm | None = None
+    providers: Mapping[str, str] = field(default_factory=dict)
 
 
 def signing_key(secret: str) -> bytes:

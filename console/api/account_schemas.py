@@ -20,10 +20,14 @@ _BY_KIND: Mapping[FieldKind, Mapping[str, Any]] = {
 
 
 def account_schemas() -> dict[str, Any]:
-    """By name, as in EmailAccount. A change names some fields, so that none is required."""
+    """By name, as in EmailAccount. A change names some fields, so that none is required; null empties one."""
     return {f"{channel.title()}Account": _schema(kind.fields) for channel, kind in ACCOUNT_TYPES.items()}
 
 
 def _schema(fields: tuple[AccountField, ...]) -> dict[str, Any]:
-    properties = {one.name: dict(_BY_KIND[one.kind]) for one in fields}
+    properties = {one.name: _or_null(_BY_KIND[one.kind]) for one in fields}
     return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def _or_null(schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {**schema, "type": [schema["type"], "null"]}

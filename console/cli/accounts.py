@@ -42,6 +42,9 @@ def add_command(
     account: Account,
     values: Values = None,
     change: Annotated[bool, typer.Option("--change", help="Change one that is there; the rest of it stays.")] = False,
+    empty: Annotated[
+        list[str] | None, typer.Option(metavar="FIELD", help="With --change: as if nobody had ever written it.")
+    ] = None,
 ) -> None:
     """Keep an account; senders use it within seconds. Secrets that are not named are asked for on a terminal.
 
@@ -50,7 +53,9 @@ def add_command(
 
     async def work(opened: Session) -> None:
         key = accounts.account_key(opened.project_id, account)
-        written: Mapping[str, object] = _written(key, values or [])
+        written: Mapping[str, object] = {**_written(key, values or []), **dict.fromkeys(empty or [])}
+        if empty and not change:
+            raise TidingsError("--empty is of an account that is there: write --change beside it")
         if not change or any(one.is_place and one.name in written for one in ACCOUNT_TYPES[key.channel].fields):
             written = _asked_for(key, written)
         kept, preset, made = Accounts(opened.pool), None, ""

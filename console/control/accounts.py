@@ -20,6 +20,7 @@ from schemas.account_fields import AccountForm
 from schemas.channels.dkim import dkim_advice
 from schemas.channels.email import EmailAccountForm
 from schemas.channels.mail_providers import MailPreset
+from schemas.channels.tables import ACCOUNT_TYPES
 from schemas.errors import DefinitionInvalid, Problem, TidingsError
 from schemas.failover import failover_problems
 from schemas.names import ROUGHLY_LIKE, did_you_mean, nearest
@@ -131,6 +132,21 @@ async def advice(accounts: Accounts, settings: Settings, key: AccountKey) -> str
     stored = await accounts.get(key)
     form = stored.read(account_keys(settings)) if stored is not None and stored.state != "removed" else None
     return _advice(form)
+
+
+async def provider_of(accounts: Accounts, settings: Settings, key: AccountKey) -> str:
+    """The provider of an account of a channel that has several; empty where there is one, or it cannot be read.
+
+    Raises TryLater.
+    """
+    if not ACCOUNT_TYPES[key.channel].providers:
+        return ""
+    stored = await accounts.get(key)
+    try:
+        form = stored.read(account_keys(settings)) if stored is not None and stored.state != "removed" else None
+    except CannotDecrypt:
+        return ""
+    return str(getattr(form, "provider", ""))
 
 
 async def must_be_there(accounts: Accounts, key: AccountKey) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from console.web.project_lists import ListPage
-from console.web.project_pages import ProjectPage
+from console.web.project_pages import Choice, ProjectPage
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,8 @@ class AccountInput:
 class AccountFormPage(ProjectPage):
     """The form of an account: a new one of a `channel`, or one that is there and keeps what is left empty.
 
-    `account` is empty for a new one, `more` are inputs that few need.
+    `account` is empty for a new one, `more` are inputs that few need. `providers` lead to the form of each, where there
+    are several; `emptied` are fields that may be emptied: the name, its words, and the choice.
     """
 
     template: ClassVar[str] = "account_form.html"
@@ -129,6 +130,8 @@ class AccountFormPage(ProjectPage):
     name: str
     inputs: Sequence[AccountInput]
     more: Sequence[AccountInput]
+    providers: Sequence[Choice]
+    emptied: Sequence[tuple[str, str, bool]]
     has_lost: bool
 
 

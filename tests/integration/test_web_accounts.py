@@ -14,6 +14,7 @@ from channels.fakes.email import SmtpSink
 from deploy.settings.settings import Settings
 from deploy.settings.web import Web
 from schemas.channels.email import EmailAccountForm
+from schemas.channels.sms import SmsAccountForm
 from store.accounts import AccountKey, Accounts
 from tests.integration.test_api_accounts import KEY, PLANTED, guarded, keyed
 from tests.integration.test_web import Page, Site, running
@@ -120,3 +121,65 @@ async def test_others_than_admins_see_no_way_to_write_one(site: Site, guarded: S
     mine = await signed_in(site, "admin")
     forged = await mine.ask("POST", NEW, mailbox(guarded), sec_fetch_site="cross-site")
     assert (forged.status, await Accounts(site.pool).of_project("shop")) == (403, [])
+
+
+TWILIO = "/p/shop/accounts/new?channel=sms"
+GATEWAY = f"{TWILIO}&provider=http"
+TEXTS = "/p/shop/accounts/edit?account=sms/main"
+
+
+def inputs_of(page: Page) -> set[str]:
+    return set(re.findall(r'<(?:input|textarea) id="(?:field|secret)_(\w+)"', page.text))
+
+
+async def sms_kept(settings: Settings, site: Site, dsn: str) -> SmsAccountForm:
+    stored = await Accounts(site.pool).get(AccountKey("shop", "sms", "main"))
+    assert stored is not None
+    form = stored.read(account_keys(keyed(settings, dsn, KEY).settings))
+    assert isinstance(form, SmsAccountForm)
+    return form
+
+
+async def test_a_form_has_the_fields_of_its_provider_and_a_change_of_it_keeps_none_of_the_other(
+    site: Site, settings: Settings, dsn: str
+) -> None:
+    mine = await signed_in(site, "admin")
+    twilio, gateway = await mine.ask("GET", TWILIO), await mine.ask("GET", GATEWAY)
+    assert inputs_of(twilio) >= {"account_sid", "auth_token", "sender"}
+    assert inputs_of(gateway) >= {"url", "body", "headers", "sender"}
+    assert inputs_of(twilio) & inputs_of(gateway) == {"sender", "max_parts", "rate", "concurrency", "callback_secrets"}
+    assert "provider" not in inputs_of(twilio) | inputs_of(gateway)
+    assert (await mine.ask("GET", f"{TWILIO}&provider=x")).status == 422
+    assert (await mine.ask("GET", f"{NEW}&provider=http")).status == 422
+    given = {"name": "main", "field_account_sid": "AC1", "secret_auth_token": PLANTED, "field_sender": "+48501234567"}
+    done = await mine.ask("POST", TWILIO, given)
+    assert (done.status, "sms/main is kept" in html.unescape(done.text)) == (200, True), problems(done)
+    assert inputs_of(await mine.ask("GET", TEXTS)) == inputs_of(twilio)
+    other = await mine.ask("GET", f"{TEXTS}&provider=http")
+    assert inputs_of(other) == inputs_of(gateway)
+    url = "https://sms.example.com/send?to={to}&text={text}"
+    wrong = await mine.ask("POST", f"{TEXTS}&provider=http", {"field_body": "x"})
+    assert (wrong.status, (await sms_kept(settings, site, dsn)).provider) == (422, "twilio")
+    moved = await mine.ask("POST", f"{TEXTS}&provider=http", {"field_url": url, "field_method": "GET"})
+    assert moved.status == 200, problems(moved)
+    kept_now = await sms_kept(settings, site, dsn)
+    assert (kept_now.provider, kept_now.url, kept_now.auth_token, kept_now.account_sid) == ("http", url, "", "")
+    assert kept_now.sender == "+48501234567"
+
+
+async def test_a_plain_field_is_emptied_and_what_has_to_be_and_secrets_are_not(
+    site: Site, guarded: SmtpSink, settings: Settings, dsn: str
+) -> None:
+    mine = await signed_in(site, "admin")
+    await mine.ask("POST", NEW, mailbox(guarded, field_sender_name="Shop"))
+    page = await mine.ask("GET", EDIT)
+    offered = set(re.findall(r'name="empty_(\w+)"', page.text))
+    assert "sender_name" in offered
+    assert offered & {"sender", "password", "callback_secrets", "dkim_private_key"} == set()
+    assert "empty_" not in (await mine.ask("GET", NEW)).text
+    both = await mine.ask("POST", EDIT, {"field_sender_name": "Store", "empty_sender_name": "yes"})
+    assert (both.status, (await kept(settings, site, dsn)).sender_name) == (422, "Shop")
+    done = await mine.ask("POST", EDIT, {"empty_sender_name": "yes", "empty_password": "yes", "empty_sender": "yes"})
+    assert done.status == 200, problems(done)
+    form = await kept(settings, site, dsn)
+    assert (form.sender_name, form.password, form.sender) == ("", PLANTED, "a@example.com")

@@ -210,3 +210,29 @@ def test_a_limit_is_kept_as_it_was_written_and_can_be_taken_away() -> None:
     assert (account.rate, account.concurrency) == ("100/m", 10)
     account = changed_account("email", account, {"rate": "", "concurrency": "0"})
     assert (account.rate, account.concurrency) == ("", 0)
+
+
+def test_an_emptied_field_is_as_if_nobody_had_ever_written_it() -> None:
+    before = read_account("email", {**MAIL, "sender_name": "Shop", "port": "2525"})
+    after = changed_account("email", before, {"sender_name": None, "port": None})
+    assert after == read_account("email", MAIL)
+    with pytest.raises(DefinitionInvalid, match="is missing"):
+        changed_account("email", before, {"sender": None})
+    with pytest.raises(DefinitionInvalid, match="must be one of"):
+        changed_account("email", before, {"nothing": None})
+
+
+def test_an_emptied_place_keeps_no_secret_for_the_one_that_counts_then() -> None:
+    written = {"account_sid": "AC1", "auth_token": PLANTED, "sender": "+48501234567", "base_url": "https://a.example"}
+    before = read_account("sms", written)
+    with pytest.raises(DefinitionInvalid, match="written anew"):
+        changed_account("sms", before, {"base_url": None})
+
+
+def test_every_field_of_a_provider_is_of_one_that_the_channel_has() -> None:
+    for kind in ACCOUNT_TYPES.values():
+        named = {one.provider for one in kind.fields if one.provider}
+        assert named <= set(kind.providers)
+        assert set(kind.providers) == set() or "provider" in {one.name for one in kind.fields}
+        for provider in kind.providers:
+            assert next(one for one in kind.fields if one.name == "provider").read(provider) == provider

@@ -44,7 +44,7 @@ from console.web.project_operations import (
     WorkerRow,
     WorkersPage,
 )
-from console.web.project_pages import PROJECT_PAGES, ProjectPage
+from console.web.project_pages import PROJECT_PAGES, Choice, ProjectPage
 from console.web.project_resend import FailedRow, ResendPage, ShownResend
 from console.web.project_routes import PROJECT_ROUTES
 from console.web.project_segments import (
@@ -159,6 +159,7 @@ def account_form(**changes: Any) -> AccountFormPage:
     given: dict[str, Any] = {
         "title": "Add an account", "here": "/p/shop/accounts", "path": "/p/shop/accounts/new", "account": "",
         "channel": "email", "channels": ["email", "sms"], "name": EVIL, "inputs": INPUTS, "more": RARE,
+        "providers": [Choice("Twilio", "/p/shop/accounts/new?channel=sms", True)], "emptied": [("empty_a", EVIL, True)],
         "has_lost": False, **frame(),
     }  # fmt: skip
     return AccountFormPage(**(given | changes))

@@ -112,6 +112,18 @@ async def test_a_secret_does_not_follow_its_account_to_another_host(api: Api, gu
     assert (await kept(api)).host == "127.0.0.1"
 
 
+async def test_null_empties_a_field_also_one_that_is_secret_and_none_that_has_to_be(
+    api: Api, guarded: SmtpSink
+) -> None:
+    await put(api, "email/main", {**mailbox(guarded), "sender_name": "Shop"})
+    done = await put(api, "email/main", {"sender_name": None, "username": None, "password": None})
+    assert (done.status, done.json["plan"]) == (200, "changed"), done.json
+    form = await kept(api)
+    assert (form.sender_name, form.username, form.password, form.sender) == ("", "", "", "a@example.com")
+    wrong = await put(api, "email/main", {"sender": None})
+    assert (wrong.status, wrong.json["errors"][0]["pointer"]) == (422, "/sender")
+
+
 WRONG: tuple[tuple[str, Any, int], ...] = (
     ("email/main", PLANTED, 422),
     ("email/main", [PLANTED], 422),

@@ -1,4 +1,4 @@
-"""What the buttons of a distribution do: pause, go on, stop, archive, bring back, delete."""
+"""Buttons of a distribution: pause, go on, stop, archive, bring back, delete."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def buttons(page: str) -> list[str]:
 
 
 async def press(mine: Browser, do: str, **fields: str) -> Page:
-    """What comes after a button of the page was pressed."""
+    """Press a button of the page; the answer to that."""
     path = STEP if do in ("pause", "resume", "stop") else END
     return await mine.ask("POST", path, {"id": "thanks", "do": do, **fields})
 

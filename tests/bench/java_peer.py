@@ -84,7 +84,7 @@ def _report(runs: dict[str, list[workers.Run]], wiring: Wiring, say: Callable[[s
         found[name]["cpu_us_a_delivery"] = {
             process: round(used / deliveries, 1) for process, used in found[name]["cpu_us"].items()
         }
-    for figure, words in (("cpu_us", "whole run"), ("second_half_cpu_us", "second half, warm")):
+    for figure, words in (("cpu_us", "whole run"), ("second_half_cpu_us", "second half")):
         ours, java = found["ours"][figure], found["java"][figure]
         ratio = {"own": _ratio(ours["own"], java["own"]), "all": _ratio(sum(ours.values()), sum(java.values()))}
         found[f"ours / java, {words}"] = ratio

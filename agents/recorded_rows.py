@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, TypeVar
 
 import msgspec
@@ -17,10 +18,10 @@ from schemas.delivery import EventRef
 from schemas.errors import BadRecord, InvalidEvent
 from schemas.purchase import PURCHASE_EVENTS
 from schemas.wire.codec import TopicCodec
-from schemas.wire.copy_fields import EPOCH, NULL, text
+from schemas.wire.copy_fields import EPOCH, NULL, micros_in, text
 from schemas.wire.read_as import read_as
 from store.postgres import storable
-from store.read_models.copied import CopiedRow
+from store.read_models.copied import COUNTED, MINUTE, CopiedRow
 from store.read_models.recorded import GIVEN, DecisionRow, PurchaseRow, Row, StatusRow
 from streams.event_context import Head
 from streams.purchases import purchase_of
@@ -67,19 +68,22 @@ def _row_reader(
 
 
 def _copied_decision(columns: tuple[bytes, ...]) -> CopiedRow:
-    due_at, event_at = columns[_DECISION_DUE], columns[_DECISION_EVENT]
-    return CopiedRow(_day(event_at if due_at == NULL else due_at), b"".join(columns[:2]), b"".join(columns[2:]))
+    due_at, event_at = columns[_DECISION_DUE], micros_in(columns[_DECISION_EVENT])
+    minute = (event_at if due_at == NULL else micros_in(due_at)) // MINUTE
+    return CopiedRow(
+        _day_of(minute // _DAY), b"".join(columns[:2]), b"".join(columns), columns[_DECISION_CUSTOMER], event_at,
+        minute, b"".join(_decision_counted(columns)),
+    )  # fmt: skip
 
 
 def _copied_status(columns: tuple[bytes, ...]) -> CopiedRow:
-    due_at, event_at = columns[_STATUS_DUE], columns[_STATUS_EVENT]
+    due_at, event_at = columns[_STATUS_DUE], micros_in(columns[_STATUS_EVENT])
+    minute = (event_at if due_at == NULL else micros_in(due_at)) // MINUTE
     tells_code = columns[_STATUS_CODE] != NULL and columns[_STATUS_OUTCOME] in _GIVEN
-    day = _day(event_at if due_at == NULL else due_at)
-    return CopiedRow(day, b"".join(columns[:4]), b"".join(columns[4:]), tells_code)
-
-
-def _day(moment: bytes) -> date:
-    return _day_of(int.from_bytes(moment[4:], signed=True) // _DAY)
+    return CopiedRow(
+        _day_of(minute // _DAY), b"".join(columns[:4]), b"".join(columns), columns[_STATUS_CUSTOMER], event_at,
+        minute, b"".join(_status_counted(columns)), tells_code,
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=1024)
@@ -101,11 +105,16 @@ _STATUS = (
     "provider_id", "attempts", "due_at", "arm", "code_key",
 )  # fmt: skip
 """The same of an end, and `StatusRow`."""
+_COUNTED_PATHS = tuple({"distribution_id": "distribution.id", "send_id": "event.send_id"}.get(x, x) for x in COUNTED)
+_DECISION_CUSTOMER, _STATUS_CUSTOMER = _DECISION.index("customer_id"), _STATUS.index("customer_id")
 _DECISION_EVENT, _DECISION_DUE = _DECISION.index("event.created_at"), _DECISION.index("due_at")
 _STATUS_EVENT, _STATUS_DUE = _STATUS.index("event.created_at"), _STATUS.index("due_at")
+_decision_counted = itemgetter(*map(_DECISION.index, _COUNTED_PATHS))
+_status_counted = itemgetter(*map(_STATUS.index, _COUNTED_PATHS))
 _STATUS_CODE, _STATUS_OUTCOME = _STATUS.index("code_key"), _STATUS.index("outcome")
 _GIVEN = {text(outcome.encode()) for outcome in GIVEN}
-_DAY = 24 * 60 * 60 * 1_000_000
+_DAY = 24 * 60
+"""In minutes."""
 
 
 class PurchaseReader:

@@ -38,7 +38,17 @@ def number(value: int) -> bytes:
 
 def moment(value: datetime) -> bytes:
     """A point of time, of any zone."""
-    return _LONG.pack(8, (value - EPOCH) // _MICROSECOND)
+    return number(micros(value))
+
+
+def micros(value: datetime) -> int:
+    """The number of microseconds from 2000 to a point of time, as a field of one has it."""
+    return (value - EPOCH) // _MICROSECOND
+
+
+def micros_in(field: bytes) -> int:
+    """The same of a field with its size."""
+    return int.from_bytes(field[_SIZE.size :], signed=True)
 
 
 @lru_cache(maxsize=1024)
@@ -62,6 +72,16 @@ def fields_of(raw: bytes) -> list[bytes]:
     return found
 
 
+def first_of(raw: bytes) -> bytes:
+    """The first field in `raw`, with its size."""
+    return raw[: _SIZE.size + _SIZE.unpack_from(raw)[0]]
+
+
 def moment_in(field: bytes) -> datetime:
-    """The point of time in a field."""
-    return EPOCH + int.from_bytes(field, signed=True) * _MICROSECOND
+    """The point of time in a field without its size."""
+    return moment_of(int.from_bytes(field, signed=True))
+
+
+def moment_of(count: int) -> datetime:
+    """The point of time so many microseconds from 2000."""
+    return EPOCH + count * _MICROSECOND

@@ -17,7 +17,7 @@ from store.sql import queries
 
 _TABLES = re.compile(r"\brecorded_(decisions|statuses|purchases|positions)(?=_by_minute\b|\b)")
 _OF_THE_OLD = (
-    "any_decisions_beyond", "any_statuses_beyond", "any_purchases_beyond",
+    "exceptions_of_decisions", "exceptions_of_statuses", "exceptions_of_purchases",
     "decisions_beyond", "statuses_beyond", "purchases_beyond",
 )  # fmt: skip
 """Ids that stand under no day of their own go on doing so."""

@@ -13,7 +13,16 @@ import msgspec
 from schemas.closed import PurchaseKind
 from schemas.wire import copy_fields
 from store.postgres import passing_errors, transaction
-from store.read_models.copied import CopiedRow, copy_of, packed, texts_and_moment_of, texts_of
+from store.read_models.copied import (
+    COUNTED,
+    CopiedRow,
+    Values,
+    copy_of,
+    counts_of,
+    packed,
+    texts_and_moment_of,
+    texts_of,
+)
 from store.sql import queries
 
 DAYS_AHEAD = 31
@@ -55,7 +64,8 @@ class DecisionRow(NamedTuple):
 
     def packed(self) -> CopiedRow:
         """The same as COPY takes it. Raises BadRecord."""
-        return packed(self.day, self[1:3], self[3:])
+        counted = tuple(getattr(self, name) for name in COUNTED)
+        return packed(Values(self.day, 2, self[1:], self.customer_id, self.event_at, self.due_at, counted))
 
 
 class StatusRow(NamedTuple):
@@ -87,7 +97,9 @@ class StatusRow(NamedTuple):
 
     def packed(self) -> CopiedRow:
         """The same as COPY takes it. Raises BadRecord."""
-        return packed(self.day, self[1:5], self[5:], tells_code=self.code_key is not None and self.outcome in GIVEN)
+        counted = tuple(getattr(self, name) for name in COUNTED)
+        tells_code = self.code_key is not None and self.outcome in GIVEN
+        return packed(Values(self.day, 4, self[1:], self.customer_id, self.event_at, self.due_at, counted, tells_code))
 
 
 class PurchaseRow(NamedTuple):
@@ -106,7 +118,8 @@ class PurchaseRow(NamedTuple):
 
     def packed(self) -> CopiedRow:
         """The same as COPY takes it. Raises BadRecord."""
-        return packed(self.day, self[1:3], self[3:], tells_code=self.code_key is not None)
+        has_code = self.code_key is not None
+        return packed(Values(self.day, 2, self[1:], self.customer_id, self.event_at, tells_code=has_code))
 
 
 Row = DecisionRow | StatusRow | PurchaseRow | CopiedRow
@@ -165,6 +178,13 @@ class Put:
     late: int = 0
 
 
+class _Written(NamedTuple):
+    """The number of rows that are new, and that of all ids."""
+
+    new: int
+    ids: int
+
+
 class Recorded:
     """Keeps rows for `keep`, by their day. Raises TryLater while Postgres is away."""
 
@@ -174,6 +194,8 @@ class Recorded:
     def __init__(self, pool: asyncpg.Pool, keep: timedelta, *, each: timedelta = _EACH) -> None:
         self.pool, self._keep, self._each = pool, keep, each
         self._sql, self._begin_chore = queries("recorded"), queries("retention")["begin_chore"]
+        self._retold: dict[tuple[str, int], bool] = {}
+        """By partition, True where its last rows were not all new: the next are compared with those that are there."""
 
     async def put_decisions(self, source: Source, rows: Sequence[Sourced]) -> Put:
         """Keep decisions and move the position of their source, in one transaction. Raises Behind."""
@@ -188,21 +210,31 @@ class Recorded:
         return await self._put("purchases", source, rows)
 
     async def _put(self, table: str, source: Source, rows: Sequence[Sourced]) -> Put:
+        is_retold = self._retold.get((source.topic, source.partition), False)
+
         async def work(connection: asyncpg.Connection) -> Put:
+            nonlocal is_retold
             position = await self._position(connection, source)
             if source.begin is not None and source.begin > position["next_offset"]:
                 raise Behind(position["next_offset"])
             read = [one for one in rows if one.offset >= position["next_offset"] or one.stamp > position["stamp"]]
             if source.end <= position["next_offset"] and not read:
                 return Put(known=len(rows))
-            kept = [_packed(one.row) for one in read if one.row.day >= position["oldest"]]
-            new = await self._write(connection, table, kept, position) if kept else 0
+            oldest = position["oldest"]
+            kept = [
+                row if isinstance(row, CopiedRow) else row.packed() for one in read if (row := one.row).day >= oldest
+            ]
+            expects_new, is_retold = not is_retold, True  # where it is done again, rows met those of others
+            written = await self._write(connection, table, kept, position, expects_new=expects_new)
+            is_retold = written.new < written.ids
             late = len(read) - len(kept)
             moved = source.topic, source.partition, source.end, source.stamp, late
             await connection.execute(self._sql["move_position"], *moved)
-            return Put(new, len(rows) - new - late, late)
+            return Put(written.new, len(rows) - written.new - late, late)
 
-        return await transaction(self.pool, work)
+        put = await transaction(self.pool, work)
+        self._retold[source.topic, source.partition] = is_retold
+        return put
 
     async def _position(self, connection: asyncpg.Connection, source: Source) -> asyncpg.Record:
         place = source.topic, source.partition
@@ -213,33 +245,73 @@ class Recorded:
         return row
 
     async def _write(
-        self, connection: asyncpg.Connection, table: str, rows: Sequence[CopiedRow], position: asyncpg.Record
-    ) -> int:
-        """Write rows, the last of each id, and count them; how many are new.
+        self,
+        connection: asyncpg.Connection,
+        table: str,
+        rows: Sequence[CopiedRow],
+        position: asyncpg.Record,
+        *,
+        expects_new: bool,
+    ) -> _Written:
+        """Write rows, the last of each id, and count them.
 
-        What was beyond at first stays there when its day comes.
+        What was beyond at first stays there when its day comes. Rows that are expected to be new are copied to where
+        they stay, at half of what it costs to compare them first; where one is not, the work is done again.
 
         The table is read before its days are looked at: retention, which locks it, cannot drop them in between then.
         """
-        beyond: set[tuple[object, ...]] = set()
-        values = _TABLES[table].key_values
-        if await connection.fetchval(self._sql[f"any_{table}_beyond"]):
-            asked = _columns({values(row.key) for row in rows})
-            beyond = {tuple(row) for row in await connection.fetch(self._sql[f"{table}_beyond"], *asked)}
-        placed: dict[tuple[date, bytes], CopiedRow] = {}
-        latest = position["latest"]
-        for row in rows:
-            is_beyond = row.day > latest or (beyond and values(row.key) in beyond)
-            day = BEYOND if is_beyond else row.day
-            placed[day, row.key] = msgspec.structs.replace(row, day=day) if is_beyond else row
-        days = sorted({day for day, _ in placed} - {BEYOND})
+        if not rows:
+            return _Written(0, 0)
+        since = copy_fields.moment_of(min(row.event_at for row in rows))
+        any_beyond, any_erased = await connection.fetchrow(self._sql[f"exceptions_of_{table}"], since)
+        beyond = await self._beyond(connection, table, rows) if any_beyond else set()
+        placed = _placed(rows, position["latest"], beyond)
+        days = sorted({row.day for row in placed} - {BEYOND})
         await connection.execute(self._sql["make_days"], f"{self.prefix}_{table}", days)
-        await self._stage(connection, table, placed.values())
         source = () if table == "purchases" else (position["source"],)
-        new: int = await connection.fetchval(self._sql[f"put_{table}"], *source)
+        if expects_new and not (any_erased and await self._any_erased(connection, rows, since)):
+            await self._copy(connection, table, placed, position["now"])
+            if source:
+                await self._count(connection, table, placed, *source)
+            new = len(placed)
+        else:
+            await self._stage(connection, table, placed)
+            new = await connection.fetchval(self._sql[f"put_{table}"], *source)
         if table != "decisions":  # which have no codes
-            await self._attribute(connection, table, placed.values())
-        return new
+            await self._attribute(connection, table, placed)
+        return _Written(new, len(placed))
+
+    async def _beyond(self, connection: asyncpg.Connection, table: str, rows: Sequence[CopiedRow]) -> set[bytes]:
+        """The keys of rows that were recorded when their day was too far ahead."""
+        values = _TABLES[table].key_values
+        keys = {values(row.key): row.key for row in rows}
+        found = await connection.fetch(self._sql[f"{table}_beyond"], *_columns(keys))
+        return {keys[tuple(row)] for row in found}
+
+    async def _any_erased(self, connection: asyncpg.Connection, rows: Sequence[CopiedRow], since: datetime) -> bool:
+        """True where a customer of these rows was erased since then: of those, less is kept."""
+        customers = {copy_fields.first_of(row.key) + row.customer for row in rows}
+        asked = _columns(map(texts_of, customers))
+        return bool(await connection.fetchval(self._sql["any_erased"], *asked, since))
+
+    async def _copy(
+        self, connection: asyncpg.Connection, table: str, rows: Collection[CopiedRow], now: datetime
+    ) -> None:
+        """Copy rows to where they stay. Raises UniqueViolationError where one of them is known."""
+        day, *columns = _TABLES[table].columns
+        columns = [day, "recorded_at", *columns]
+        source = copy_of(rows, len(columns), copy_fields.moment(now))
+        await connection.copy_to_table(f"{self.prefix}_{table}", columns=columns, source=source, format="binary")
+
+    async def _count(
+        self, connection: asyncpg.Connection, table: str, rows: Collection[CopiedRow], source: int
+    ) -> None:
+        """Count rows that are new."""
+        await connection.execute(self._sql["stage_counts"])
+        await connection.copy_to_table(
+            "staged_counts_1", schema_name="pg_temp", source=counts_of(rows), format="binary"
+        )
+        await connection.execute(self._sql[f"count_{table}"], source)
 
     async def _stage(self, connection: asyncpg.Connection, table: str, rows: Collection[CopiedRow]) -> None:
         """Copy rows to where the statement that puts them takes them from."""
@@ -273,8 +345,17 @@ class Recorded:
         return len(old)
 
 
-def _packed(row: Row) -> CopiedRow:
-    return row if isinstance(row, CopiedRow) else row.packed()
+def _placed(rows: Iterable[CopiedRow], latest: date, beyond: Collection[bytes]) -> Collection[CopiedRow]:
+    """The last row of each id, under its day, or that which is beyond all."""
+    placed = {(row.day, row.key): row for row in rows}
+    if not beyond and all(day <= latest for day, _ in placed):
+        return placed.values()
+    moved = {}
+    for row in rows:
+        is_beyond = row.day > latest or row.key in beyond
+        day = BEYOND if is_beyond else row.day
+        moved[day, row.key] = msgspec.structs.replace(row, day=day) if is_beyond else row
+    return moved.values()
 
 
 def _columns(rows: Any) -> list[list[Any]]:

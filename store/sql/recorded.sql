@@ -7,7 +7,7 @@ insert into recorded_positions (topic, partition) values ($1, $2) on conflict do
 -- and does not know yet. An erasure waits until the rows are there, or they wait and see it.
 select source, next_offset, stamp, pg_advisory_xact_lock_shared(hashtextextended('recorded_erasures', 0)) as locked,
        ((now() - $3::interval) at time zone 'UTC')::date as oldest,
-       (now() at time zone 'UTC')::date + $4::integer as latest
+       (now() at time zone 'UTC')::date + $4::integer as latest, now() as now
 from recorded_positions where topic = $1 and partition = $2 for update;
 
 -- name: move_position
@@ -19,17 +19,21 @@ where topic = $1 and partition = $2;
 -- How far each partition is in.
 select topic, partition, next_offset, stamp, late from recorded_positions order by topic, partition;
 
--- name: any_decisions_beyond
--- True where there are decisions whose day was too far ahead: mostly there is not one, and none is looked for.
-select exists (select from recorded_decisions where day = 'infinity');
+-- name: exceptions_of_decisions
+-- True where there are decisions whose day was too far ahead, and customers who were erased since a moment: mostly there is not one, and none is
+-- looked for.
+select exists (select from recorded_decisions where day = 'infinity'),
+       exists (select from erased_customers where erased_at >= $1);
 
--- name: any_statuses_beyond
+-- name: exceptions_of_statuses
 -- The same of ends of deliveries.
-select exists (select from recorded_statuses where day = 'infinity');
+select exists (select from recorded_statuses where day = 'infinity'),
+       exists (select from erased_customers where erased_at >= $1);
 
--- name: any_purchases_beyond
+-- name: exceptions_of_purchases
 -- The same of purchases.
-select exists (select from recorded_purchases where day = 'infinity');
+select exists (select from recorded_purchases where day = 'infinity'),
+       exists (select from erased_customers where erased_at >= $1);
 
 -- name: decisions_beyond
 -- Of some ids, those that were recorded when their day was too far ahead.
@@ -48,6 +52,11 @@ where day = 'infinity'
 select project_id, event_id from recorded_purchases
 where day = 'infinity' and (project_id, event_id) in (select * from unnest($1::text[], $2::text[]));
 
+-- name: any_erased
+-- True where one of some customers was erased since a moment.
+select exists (select from unnest($1::text[], $2::text[]) as told (project_id, customer_id)
+               join erased_customers e using (project_id, customer_id) where e.erased_at >= $3);
+
 -- name: make_days
 -- The days that rows of a table need, and their counts.
 select make_recorded_days($1, $2::date[]);
@@ -65,6 +74,29 @@ select make_recorded_days($1, $2::date[]);
     having sum(told.by) <> 0
     on conflict (project_id, distribution_id, minute, outcome, reason, channel, arm, send_id, source, day) do update
         set count = c.count + excluded.count
+
+-- name: stage_counts
+-- Where counts of rows that are new are copied to; see stage_decisions.
+create temporary table if not exists staged_counts_1 (
+    day date, minute timestamptz, project_id text, distribution_id text, send_id text, outcome text, reason text, channel text,
+    arm text, count bigint
+) on commit delete rows;
+
+-- name: counted
+-- Counts that are staged, of source $1.
+(day, project_id, distribution_id, minute, send_id, outcome, reason, channel, arm, source, count)
+    select day, project_id, distribution_id, minute, send_id, outcome, reason, channel, arm, $1::integer, count
+    from pg_temp.staged_counts_1
+    on conflict (project_id, distribution_id, minute, outcome, reason, channel, arm, send_id, source, day) do update
+        set count = c.count + excluded.count
+
+-- name: count_decisions
+-- Decisions that are new.
+insert into recorded_decisions_by_minute as c :counted;
+
+-- name: count_statuses
+-- Ends and reports that are new.
+insert into recorded_statuses_by_minute as c :counted;
 
 -- name: stage_decisions
 -- Where decisions of a chunk are copied to. It is the connection's own, is empty after each transaction and never reaches the

@@ -23,6 +23,7 @@ import msgspec
 import psutil
 import uvloop
 
+from agents import interpreter
 from agents.broker.records import Output
 from agents.recorded_rows import decision_row, status_row
 from agents.roles.recorder import build_recorder
@@ -195,7 +196,7 @@ def _rss() -> float:
 
 
 async def _recorder(wiring: Wiring) -> _Run:
-    """The product's own, with everything on."""
+    """The product's own, with everything on, set up like a worker's."""
     postgres, run = wiring.settings.postgres, _Run()
     pool = await connect(postgres.dsn.reveal(), size=postgres.pool)
     recorded = Recorded(pool, wiring.settings.retention.recorded)
@@ -206,6 +207,7 @@ async def _recorder(wiring: Wiring) -> _Run:
 
     app.watchers.append(through)
     app.finalize()
+    interpreter.settle()
     await app.start()
     while not app.consumer.progress.busy() and not run.done.is_set():
         await asyncio.sleep(0.001)

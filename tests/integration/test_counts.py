@@ -48,6 +48,12 @@ async def test_new_rows_are_counted_and_those_that_are_known_are_not(pool: async
     assert await differing(pool) == []
 
 
+async def test_what_is_absent_and_what_is_empty_are_counted_together(pool: asyncpg.Pool) -> None:
+    await put(Recorded(pool, KEEP), [status(1), status(2, arm="")])
+    assert await pool.fetchval("select sum(count) from recorded_statuses_by_minute where arm = ''") == 2
+    assert await differing(pool) == []
+
+
 async def test_what_is_told_anew_leaves_the_count_that_it_was_in(pool: asyncpg.Pool) -> None:
     recorded = Recorded(pool, KEEP)
     await put(recorded, [decision(1, outcome="deferred", reason="no_code", channel=None), decision(2)])

@@ -18,6 +18,7 @@ from schemas.errors import BadRecord, InvalidEvent
 from schemas.record_key import Keyed
 from store.erasure import Erasure
 from store.read_models.recorded import BEYOND, DAYS_AHEAD, Put, Recorded, Row, Source, Sourced
+from tests.counted import differing
 
 KEEP = timedelta(days=90)
 NOW = datetime.now(UTC)
@@ -260,11 +261,50 @@ async def test_a_number_that_no_column_holds_is_refused_and_what_follows_is_kept
         await put(recorded, [decision(1, distribution=DistributionRef(id="thanks", version=2**63, name="Thanks"))])
 
 
-async def test_nothing_is_left_where_chunks_are_staged(pool: asyncpg.Pool, dsn: str) -> None:
+async def test_nothing_is_left_where_chunks_are_staged(dsn: str, pool: asyncpg.Pool) -> None:
     async with asyncpg.create_pool(dsn, min_size=1, max_size=1) as one:
-        await put(Recorded(one, KEEP), [decision(1), decision(2)])
+        recorded = Recorded(one, KEEP)
+        await put(recorded, [decision(1), decision(2)])
+        assert await one.fetchval("select count(*) from pg_temp.staged_counts_1") == 0
+        assert await put(recorded, [decision(2), decision(3)], start=2) == Put(new=1, known=1)
         assert await one.fetchval("select count(*) from pg_temp.staged_decisions_1") == 0
-        assert await put(Recorded(one, KEEP), [decision(2), decision(3)], start=2) == Put(new=1, known=1)
+
+
+async def test_rows_are_compared_with_those_that_are_there_only_where_some_are_known(
+    dsn: str, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[int] = []
+    stage = Recorded._stage
+
+    async def staged(self: Recorded, connection: asyncpg.Connection, table: str, rows: Any) -> None:
+        compared.append(len(rows))
+        await stage(self, connection, table, rows)
+
+    monkeypatch.setattr(Recorded, "_stage", staged)
+    recorded = Recorded(pool, KEEP)
+    assert await put(recorded, [decision(1), decision(1, detail="again"), decision(2)]) == Put(new=2, known=1)
+    assert compared == [], "the last of each id is new"
+    assert await put(recorded, [decision(2), decision(3)], start=3) == Put(new=1, known=1)
+    assert compared == [2]
+    await put(recorded, [decision(4)], start=5)
+    assert compared == [2, 1], "replays come in a row"
+    await put(recorded, [decision(5)], start=6)
+    assert compared == [2, 1], "and end"
+    await put(recorded, [decision(4), decision(6)], start=7)
+    assert compared == [2, 1, 2]
+    assert await count(pool) == 6
+    assert await differing(pool) == []
+
+
+async def test_what_was_copied_is_found_again_by_a_process_that_knows_nothing_of_it(pool: asyncpg.Pool) -> None:
+    far = NOW + timedelta(days=DAYS_AHEAD + 5)
+    for table, made in (
+        ("recorded_decisions", [decision(1), decision(2, far)]), ("recorded_statuses", [status(1), status(2, far)])
+    ):  # fmt: skip
+        assert await put(Recorded(pool, KEEP), made) == Put(new=2)
+        assert await put(Recorded(pool, KEEP), made, start=2, partition=1) == Put(known=2)
+        assert await count(pool, table) == 2
+    assert await differing(pool) == []
 
 
 async def test_ends_have_the_indexes_that_are_asked_and_counts_have_room(pool: asyncpg.Pool) -> None:

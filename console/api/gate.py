@@ -7,17 +7,19 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 
 import asyncpg
 from aiohttp import web
 from cachetools import TTLCache
 
+from console.api.looks import Looks
 from console.api.problems import Refusal, Refused, refused
 from console.api.route import Route
 from schemas.access import may, roles_with
 from schemas.api_key import hash_of_key, kind_of_key
 from schemas.formats.networks import network_of
-from store.api_keys import ApiKeys, KeyHolder
+from store.api_keys import ApiKeys, KeyHolder, Looked
 
 MOST_FAILURES = 30
 """Attempts of one address within a window that prove nothing, before keys that are not known here are not looked at."""
@@ -46,6 +48,7 @@ class Gate:
     allowed: int
     failures_within: timedelta = timedelta(minutes=1)
     ticks: Callable[[], float] = time.monotonic
+    _looks: Looks[tuple[str, str], Looked] = field(init=False, default_factory=Looks)
     _windows: TTLCache[str, _Window] = field(init=False)
     _known: TTLCache[bytes, bool] = field(init=False)
 
@@ -62,7 +65,7 @@ class Gate:
         if scheme.lower() != "bearer" or kind_of_key(key) is None:
             key = ""  # nothing is looked up for it, and it is counted as any other
         keys = ApiKeys(pool, window=self.failures_within)
-        looked = await keys.look(key, network)
+        looked = await self._looks.look((key, network), partial(keys.look, key, network))
         digest = hash_of_key(key)
         if looked.failures >= MOST_FAILURES and digest not in self._known:
             after = str(looked.window_ends_in)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -90,7 +91,7 @@ def allowed_of(kind: Any) -> str:
 
 def _fields(kind: type[msgspec.Struct], values: Any, *, strict: bool) -> Iterator[tuple[str, str]]:
     """Each field that is wrong or missing, and why."""
-    for field in msgspec.structs.fields(kind):
+    for field in _fields_of(kind):
         value = values.get(field.encode_name, _MISSING)
         if value is _MISSING:
             if field.required:
@@ -111,8 +112,15 @@ def _is_private(kind: Any) -> bool:
     return any((one.extra or {}).get("private") for one in getattr(kind, "__metadata__", ()) if isinstance(one, Meta))
 
 
+@cache
 def _names(kind: type[msgspec.Struct]) -> tuple[str, ...]:
-    return tuple(field.encode_name for field in msgspec.structs.fields(kind))
+    return tuple(field.encode_name for field in _fields_of(kind))
+
+
+@cache
+def _fields_of(kind: type[msgspec.Struct]) -> tuple[msgspec.structs.FieldInfo, ...]:
+    """Looked up once: that resolves the annotations of a type each time, which took longer than to read a request."""
+    return msgspec.structs.fields(kind)
 
 
 def _repeated(names: list[str]) -> list[str]:

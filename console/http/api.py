@@ -12,6 +12,7 @@ import uvloop
 from aiohttp import web
 
 from agents.clock import utc_now
+from agents.interpreter import settle
 from agents.telemetry.logs import configure_logs
 from agents.telemetry.metrics import Metrics
 from agents.wiring import Wiring
@@ -42,6 +43,7 @@ async def _run(settings: Settings, announce: Callable[[str], None]) -> None:
     runner, port = await listen(settings, server)
     work = LongWork(wiring, utc_now)
     work.start()
+    settle()
     try:
         announce(f"http://{in_url(settings.api.host)}:{port}/api/v1")
         log.info("started", pid=os.getpid(), port=port)

@@ -24,6 +24,7 @@ import psutil
 import uvloop
 from aiohttp import web
 
+from agents import interpreter
 from agents.broker.producer import Producer, write_all
 from agents.broker.records import Output
 from agents.clock import utc_now
@@ -134,9 +135,10 @@ def _body(number: int, batch: int) -> bytes:
 
 
 async def _ours(wiring: Wiring) -> str:
-    """The product's own, with everything on."""
+    """The product's own, with everything on, set up like its process."""
     server = ApiServer(wiring, LateDatabase(wiring.settings).pool, Metrics(), utc_now)
     _, port = await listen(wiring.settings, server)
+    interpreter.settle()
     return f"http://127.0.0.1:{port}/api/v1/events"
 
 

@@ -63,13 +63,15 @@ def embedded(settings: Settings) -> Servers:
 
 
 def with_endpoints(settings: Settings, endpoints: Endpoints) -> Settings:
-    """Settings in which addresses that were left open are those of the embedded servers."""
-    kafka, postgres = settings.kafka, settings.postgres
+    """Settings in which what was left open is that of the embedded servers: addresses, and the key of accounts."""
+    kafka, postgres, accounts = settings.kafka, settings.postgres, settings.accounts
     if not kafka.bootstrap:
         kafka = replace(kafka, bootstrap=endpoints.kafka)
     if not postgres.dsn.reveal():
         postgres = replace(postgres, dsn=Secret(endpoints.postgres))
-    return replace(settings, kafka=kafka, postgres=postgres)
+        if not accounts.keys and not accounts.key_file:
+            accounts = replace(accounts, key_file=endpoints.account_keys)
+    return replace(settings, kafka=kafka, postgres=postgres, accounts=accounts)
 
 
 _project: ContextVar[str] = ContextVar("project", default="")

@@ -133,7 +133,7 @@ class Supervisor:
 
 
 def worker_environ(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment in which a worker finds the same servers as this process.
+    """The environment in which a worker finds the same servers, and the same key of accounts, as this process.
 
     What its settings say it reads there: an address may hold a password, and environments are shown with processes.
     """
@@ -142,6 +142,8 @@ def worker_environ(settings: Settings, environ: Mapping[str, str]) -> dict[str, 
         found["TIDINGS_KAFKA"] = settings.kafka.bootstrap
     if written.postgres.dsn != settings.postgres.dsn:
         found["TIDINGS_POSTGRES"] = settings.postgres.dsn.reveal()
+    if written.accounts != settings.accounts:
+        found["TIDINGS_ACCOUNTS_KEY_FILE"] = settings.accounts.key_file
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Literal
 
 import asyncpg
@@ -86,7 +86,8 @@ def beginnings(unit: Unit, length: timedelta, asked: Range, zone: tzinfo) -> lis
         first = local.replace(minute=0, second=0, microsecond=0)
     else:  # a day may have 23 or 25 hours
         days = range((asked.until.astimezone(zone).date() - local.date()).days + 1)[:: length.days]
-        all_of = (datetime.combine(local.date() + timedelta(days=n), time(), zone).astimezone(UTC) for n in days)
+        midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+        all_of = ((midnight + timedelta(days=n)).replace(tzinfo=zone).astimezone(UTC) for n in days)
         return [one for one in all_of if one < asked.until]
     return [first.astimezone(UTC) + n * length for n in range(-(-(asked.until - first) // length))]
 

@@ -34,7 +34,7 @@ _STEPS: Mapping[StepName, _Said] = {
         "A way out",
         "Messages leave through an account at a provider: for e-mail a mailbox and its password are enough. "
         "A webhook needs none, its address stands in the distribution.",
-        "/accounts", "Accounts", "accounts:read", "tidings accounts add email main --project {project}",
+        "/accounts/new", "Add an account", "accounts:write", "tidings accounts add email main --project {project}",
     ),
     "template": _Said(
         "What it says",
@@ -45,7 +45,8 @@ _STEPS: Mapping[StepName, _Said] = {
     "customer": _Said(
         "Somebody to send to", "Your systems write customers into a topic; a file with one line does for the first. "
         "Who is there is found a moment later.",
-        "/customers", "Customers", "customers:read", "tidings customers import FILE.csv --project {project}",
+        "/imports/customers", "Hand in a file of customers", "customers:write",
+        "tidings customers import FILE.csv --project {project}",
     ),
     "distribution": _Said(
         "When it is sent", "A distribution says which event sends which message to whom. Set it live at its last step.",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from deploy.embedded.account_key import account_key_file
 from deploy.embedded.jars import Progress
 from deploy.embedded.kafka import KafkaServer
 from deploy.embedded.postgres import PostgresServer
@@ -15,10 +16,11 @@ from deploy.embedded.postgres import PostgresServer
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """Addresses at which the servers answer."""
+    """Addresses at which the servers answer, and the file with the key of the accounts that are kept there, if any."""
 
     kafka: str
     postgres: str
+    account_keys: str = ""
 
 
 class Servers:
@@ -31,7 +33,7 @@ class Servers:
     def __init__(
         self, folder: Path, environ: Mapping[str, str], *, for_load: bool = False, durable: bool = True
     ) -> None:
-        heap = "1g" if for_load else "512m"
+        heap, self._folder = "1g" if for_load else "512m", folder.absolute()
         self.kafka = KafkaServer(folder.absolute() / "kafka", environ, heap=heap, for_load=for_load)
         self.postgres = PostgresServer(folder.absolute() / "postgres", environ, durable=durable)
 
@@ -40,7 +42,7 @@ class Servers:
         try:
             with ThreadPoolExecutor(2) as pool:
                 kafka, postgres = pool.submit(self.kafka.start, progress), pool.submit(self.postgres.start)
-                return Endpoints(kafka.result(), postgres.result())
+                return Endpoints(kafka.result(), postgres.result(), str(account_key_file(self._folder)))
         except BaseException:  # a signal, too; both threads have ended by now
             self.stop()
             raise
@@ -48,7 +50,8 @@ class Servers:
     def running(self) -> Endpoints | None:
         """Their addresses, if both are running."""
         both = self.kafka.process.running() and self.postgres.process.running()
-        return Endpoints(self.kafka.bootstrap, self.postgres.dsn) if both else None
+        keys = str(account_key_file(self._folder)) if both else ""
+        return Endpoints(self.kafka.bootstrap, self.postgres.dsn, keys) if both else None
 
     def stop(self) -> None:
         """Stop both in order."""

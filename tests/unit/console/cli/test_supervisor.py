@@ -9,6 +9,7 @@ import pytest
 
 from console.cli.supervisor import worker_environ
 from deploy.secret import Secret
+from deploy.settings.accounts import AccountKeys
 from deploy.settings.servers import Kafka, Postgres
 from deploy.settings.settings import load_settings
 
@@ -32,3 +33,5 @@ def test_workers_are_told_the_servers_that_their_settings_do_not_name_and_no_oth
     environ = {"TIDINGS_SETTINGS": str(file), "HOME": "/root"}
     settings = replace(load_settings(environ), kafka=Kafka(kafka), postgres=Postgres(Secret(dsn)))
     assert worker_environ(settings, environ) == {**environ, **added}
+    with_key = replace(settings, accounts=AccountKeys(key_file="/data/account.keys"))
+    assert worker_environ(with_key, environ) == {**environ, **added, "TIDINGS_ACCOUNTS_KEY_FILE": "/data/account.keys"}

@@ -8,12 +8,13 @@ from typing import Literal
 import asyncpg
 
 from console.control import accounts, distributions
+from console.control.context import stored_project
 from deploy.settings.settings import Settings
 from schemas.distribution import Distribution
 from store.accounts import Accounts
 from store.first_steps import first_things
 
-StepName = Literal["account", "template", "customer", "distribution", "test"]
+StepName = Literal["account", "brand", "template", "customer", "distribution", "test"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ async def first_steps(pool: asyncpg.Pool, settings: Settings, project_id: str) -
     has_account = things.has_account or bool(await accounts.shown(Accounts(pool), settings, project_id))
     done: dict[StepName, bool] = {
         "account": has_account or _does_without(rule),
+        "brand": not (await stored_project(pool, settings, project_id)).brand.missing() or _does_without(rule),
         "template": things.has_template or _does_without(rule),
         "customer": things.has_customer,
         "distribution": bool(live),

@@ -36,6 +36,11 @@ _STEPS: Mapping[StepName, _Said] = {
         "A webhook needs none, its address stands in the distribution.",
         "/accounts/new", "Add an account", "accounts:write", "tidings accounts add email main --project {project}",
     ),
+    "brand": _Said(
+        "Who sends it",
+        "The sender's name, address and pages stand below every e-mail, as the law asks. A webhook needs none.",
+        "/brand", "Write the brand", "project:write",
+    ),
     "template": _Said(
         "What it says",
         "E-mails and text messages are made of a template: begin with a design, write your own words. "

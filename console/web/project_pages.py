@@ -29,6 +29,7 @@ NAVIGATION: tuple[tuple[str, str, Permission], ...] = (
     ("/topics", "Topics", "customers:export"),
     ("/workers", "Workers", "operations:read"),
     ("/accounts", "Accounts", "accounts:read"),
+    ("/brand", "Brand", "project:write"),
     ("/users", "Users", "users:manage"),
     ("/keys", "Keys", "keys:manage"),
     ("/audit", "Audit log", "audit:read"),

@@ -6,6 +6,7 @@ from console.web import (
     account_form,
     accounts,
     audit,
+    brand,
     campaigns,
     customers,
     dead_letter_mend,
@@ -48,5 +49,5 @@ PROJECT_ROUTES: tuple[ProjectRoute, ...] = (
     *template_edit.ROUTES, *template_new.ROUTES, *sections.ROUTES, *previews.ROUTES, *suppressions.ROUTES,
     *operations.ROUTES,
     *dead_letters.ROUTES, *dead_letter_mend.ROUTES, *replay.ROUTES, *topics.ROUTES, *account_form.ROUTES,
-    *accounts.ROUTES, *users.ROUTES, *keys.ROUTES, *settings.ROUTES, *audit.ROUTES,
+    *accounts.ROUTES, *users.ROUTES, *keys.ROUTES, *settings.ROUTES, *audit.ROUTES, *brand.ROUTES,
 )  # fmt: skip

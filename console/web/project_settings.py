@@ -136,6 +136,41 @@ class AccountFormPage(ProjectPage):
 
 
 @dataclass(frozen=True, slots=True)
+class BrandField:
+    """A text of the brand: what it is for, and an example of it; e-mail needs some."""
+
+    name: str
+    label: str
+    doc: str
+    value: str
+    example: str
+    is_needed: bool
+
+    @property
+    def hint(self) -> str:
+        """The purpose, with an example."""
+        return f"{self.doc} As in: {self.example}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrandPage(ProjectPage):
+    """The brand in a form: what e-mail needs, and the rest; `seen` is the version of the project's document.
+
+    `missing` is what e-mail needs and nobody has written. The settings alone describe the one that `is_default`.
+    """
+
+    template: ClassVar[str] = "brand.html"
+    title: str = "Brand"
+    needed: Sequence[BrandField]
+    more: Sequence[BrandField]
+    missing: Sequence[BrandField]
+    seen: int
+    is_own: bool
+    is_default: bool
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class KeyRow:
     """A key of the API without the key itself."""
 

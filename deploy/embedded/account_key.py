@@ -12,7 +12,7 @@ _NAME, _BYTES = "account.keys", 32
 
 
 def account_key_file(folder: Path) -> Path:
-    """The file with the key, as `accounts.key_file` takes it; made where there is none, readable to its owner alone.
+    """The file with the key, as `accounts.key_file` takes it; made where it is missing, readable to its owner alone.
 
     It appears whole: of several who make it at once all use what the first has written.
     """

@@ -54,7 +54,8 @@ PAGES = (
     "/p/shop/preview?distribution=thanks", "/p/shop/preview?distribution=thanks&customer=x",
     "/p/shop/topics", "/p/shop/topics?topic=events.orders", "/p/shop/topics?topic=audit",
     "/p/shop/notices", "/p/shop/destinations", "/p/shop/workers", "/p/shop/accounts", "/p/shop/accounts/new",
-    "/p/shop/accounts/new?channel=sms", "/p/shop/users", "/p/shop/keys",
+    "/p/shop/accounts/new?channel=sms", "/p/shop/accounts/new?channel=sms&provider=http", "/p/shop/brand",
+    "/p/shop/distributions?status=ARCHIVED", "/p/shop/distributions?deleted=thanks", "/p/shop/users", "/p/shop/keys",
     "/p/shop/sends", "/p/shop/sends?status=DONE", "/p/shop/sends/new", "/p/shop/sends/send_1",
     "/p/shop/sends/send_2?did=edit", "/p/shop/sends/send_3",
     "/p/shop/settings", "/p/shop/dead-letters", "/p/shop/dead-letters/0:0", "/p/shop/dead-letters/0:9",
@@ -62,7 +63,7 @@ PAGES = (
     "/nowhere",
 )  # fmt: skip
 EMPTY = ("distributions", "messages", "segments", "campaigns", "imports", "templates", "suppressions", "notices",
-         "sends", "topics", "destinations", "dead-letters", "accounts", "keys", "settings", "start")  # fmt: skip
+         "sends", "topics", "destinations", "dead-letters", "accounts", "keys", "settings", "start", "brand")  # fmt: skip
 """Of a project that has nothing yet."""
 _RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 

@@ -14,7 +14,7 @@ from tests.integration.test_web_projects import apply, signed_in, site
 
 __all__ = ["site"]
 START = "/p/shop/start"
-NAMES = ("A way out", "What it says", "Somebody to send to", "When it is sent", "The first message")
+NAMES = ("A way out", "Who sends it", "What it says", "Somebody to send to", "When it is sent", "The first message")
 
 
 async def states(mine: Browser) -> list[str]:
@@ -26,37 +26,37 @@ async def states(mine: Browser) -> list[str]:
 
 async def test_each_step_ticks_once_what_it_needs_is_there(site: Site) -> None:
     mine = await signed_in(site, "admin")
-    assert await states(mine) == ["next", "open", "open", "open", "open"]
+    assert await states(mine) == ["next", *["open"] * 5]
     await site.pool.execute(
         "insert into accounts (project_id, channel, name, state, key_id, content, version, changed_at, changed_by)"
         " values ('outlet', 'email', 'main', 'active', 'k', '', 1, now(), 'ann')"
     )
     assert (await states(mine))[0] == "next", "an account of another project"
     await site.pool.execute("update accounts set project_id = 'shop'")
-    assert await states(mine) == ["done", "next", "open", "open", "open"]
+    assert await states(mine) == ["done", "next", *["open"] * 4]
     await save(site.pool, named())
-    assert await states(mine) == ["done", "done", "next", "open", "open"]
+    assert await states(mine) == ["done", "next", "done", "open", "open", "open"]
     await site.pool.execute(
         "insert into segment_customers (project_id, customer_id, partition, epoch, profile)"
         " values ('shop', 'c1', 0, 0, '{}')"
     )
-    assert await states(mine) == ["done", "done", "done", "next", "open"]
+    assert await states(mine) == ["done", "next", "done", "done", "open", "open"]
     await apply(site, "thanks", status="DRAFT")
-    assert await states(mine) == ["done", "done", "done", "next", "open"]
+    assert await states(mine) == ["done"] * 4 + ["next", "open"]
     await apply(site, "welcome")
-    assert await states(mine) == ["done", "done", "done", "done", "next"]
+    assert await states(mine) == ["done"] * 5 + ["next"]
     page = await mine.ask("GET", START)
     assert "/p/shop/preview?distribution=welcome" in html.unescape(page.text), "the one that is live"
     entry = AuditEntry(project_id="shop", actor="ann", action="distribution.tested", thing="welcome")
     async with site.pool.acquire() as connection, connection.transaction():
         await audit.write(connection, entry)
-    assert await states(mine) == ["done"] * 5
+    assert await states(mine) == ["done"] * 6
     assert "the first message went out" in (await mine.ask("GET", START)).text
 
 
 async def test_a_webhook_needs_neither_an_account_nor_a_template(site: Site) -> None:
     await apply(site, "thanks")
-    assert await states(await signed_in(site)) == ["done", "done", "next", "done", "open"]
+    assert await states(await signed_in(site)) == ["done", "done", "done", "next", "done", "open"]
 
 
 async def test_who_may_not_do_a_step_is_told_who_may(site: Site) -> None:
@@ -77,6 +77,6 @@ async def test_an_empty_project_leads_to_it_and_one_with_a_distribution_does_not
 async def test_a_step_ticks_while_somebody_looks(site: Site) -> None:
     mine = await signed_in(site)
     async with following(mine, START) as response:
-        assert "0 of 5 steps" in (await event(response))["data"]
+        assert "0 of 6 steps" in (await event(response))["data"]
         await apply(site, "thanks")
-        assert "3 of 5 steps" in (await event(response))["data"]
+        assert "4 of 6 steps" in (await event(response))["data"]

@@ -61,6 +61,8 @@ from console.web.project_settings import (
     AccountInput,
     AccountRow,
     AccountsPage,
+    BrandField,
+    BrandPage,
     KeyRow,
     KeysPage,
     SettingsPage,
@@ -205,6 +207,17 @@ def settings(**changes: Any) -> SettingsPage:
     return SettingsPage(**(given | changes))
 
 
+def brand_page(**changes: Any) -> BrandPage:
+    needed = BrandField("name", "Name", EVIL, EVIL, EVIL, True)
+    more = BrandField("color", "Color", EVIL, "", EVIL, False)
+    given: dict[str, Any] = {
+        "here": "/p/shop/brand", "needed": [needed], "more": [more], "missing": [needed], "seen": 3, "is_own": True,
+        "is_default": False,
+        "note": EVIL, **frame(),
+    }  # fmt: skip
+    return BrandPage(**(given | changes))
+
+
 def new_import(**changes: Any) -> NewImportPage:
     given: dict[str, Any] = {
         "title": "Hand in a file", "here": "/p/shop/imports", "path": "/p/shop/imports/codes", "kind": "codes",
@@ -315,6 +328,10 @@ PAGES: tuple[ProjectPage, ...] = (
     segment(1, granted=WRITES, edit=None, note="Saved."),
     segment(1, granted=WRITES, problems=[FieldProblem("sure", EVIL)], is_managed=True),
     workers(), workers(workers=[], partitions=[], others=0, missing=None),
+    brand_page(),
+    brand_page(is_default=True),
+    brand_page(is_default=True, missing=[], problems=[FieldProblem("main", EVIL)]),
+    brand_page(is_own=False, note="", missing=[], problems=[FieldProblem("name", EVIL), FieldProblem("color", EVIL)]),
     new_import(), new_import(kind="customers", given={**import_form(), "skip_wrong": "yes"}),
     new_import(campaigns=[], problems=[FieldProblem(one, EVIL) for one in ("campaign", "file", "file")]),
     account_form(), account_form(account=EVIL, problems=[FieldProblem(one, EVIL) for one in ("field_a", "secret_c")]),

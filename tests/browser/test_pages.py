@@ -63,7 +63,8 @@ PAGES = (
     "/nowhere",
 )  # fmt: skip
 EMPTY = ("distributions", "messages", "segments", "campaigns", "imports", "templates", "suppressions", "notices",
-         "sends", "topics", "destinations", "dead-letters", "accounts", "keys", "settings", "start", "brand")  # fmt: skip
+         "sends", "topics", "destinations", "dead-letters", "accounts", "keys", "settings", "start",
+         "brand")  # fmt: skip
 """Of a project that has nothing yet."""
 _RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 

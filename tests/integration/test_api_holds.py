@@ -18,7 +18,7 @@ from store.holds import HoldRow, Holds
 from tests.integration.api_client import Answer, Api, running_api
 from tests.integration.test_holds import row
 
-LATER = datetime.now(UTC) + timedelta(hours=1)
+LATER = datetime.now(UTC) + timedelta(days=1)
 
 
 @pytest.fixture

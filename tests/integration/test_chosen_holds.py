@@ -24,7 +24,7 @@ from store.chosen_holds import ChosenHolds, HoldFilter
 from store.holds import HoldRow, Holds, Waiting
 from tests.integration.test_holds import AGO, row
 
-LATER = datetime.now(UTC) + timedelta(hours=1)
+LATER = datetime.now(UTC) + timedelta(days=1)
 
 
 def chosen(**given: str) -> HoldFilter:

@@ -14,7 +14,7 @@ from store.holds import HoldRow, Holds, ReachedRow
 from tests.factory import rule
 
 NOW = datetime.now(UTC)
-AGO, LATER = NOW - timedelta(minutes=5), NOW + timedelta(hours=1)
+AGO, LATER = NOW - timedelta(minutes=5), NOW + timedelta(days=1)
 EMAIL, SMS = (
     {"email": {"account": "main", "subject": "Hi", "text": "Hello"}},
     {"sms": {"account": "main", "text": "Hello"}},

@@ -105,7 +105,7 @@ async def released_by_priority(holds: Holds, most: int = 10) -> list[str]:
         return [one.hold_id for one in due]
 
 
-LATER = NOW + timedelta(hours=1)
+LATER = NOW + timedelta(days=1)
 
 
 async def test_of_a_customer_the_highest_priority_is_released_first(pool: asyncpg.Pool) -> None:

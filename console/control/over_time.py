@@ -24,7 +24,6 @@ _LENGTHS: tuple[tuple[Unit, timedelta, timedelta], ...] = (
     ("week", timedelta(days=7), timedelta.max),
 )
 """The parts of a range, each with its length and the longest range that is divided so: some two hundred parts."""
-_BUCKETS: Mapping[Unit, Bucket] = {"minute": "minute", "hour": "hour", "day": "day", "week": "day"}
 _DECIDED: Mapping[str, Became] = {"skipped": "skipped"}
 _ENDED: Mapping[str, Became] = {
     **dict.fromkeys(("sent", "recovered"), "sent"),
@@ -66,7 +65,8 @@ async def over_time(pool: asyncpg.Pool, project: ProjectContext, distribution: s
     """
     unit, length = next((unit, length) for unit, length, most in _LENGTHS if asked.until - asked.since <= most)
     chosen = CountFilter(project.project_id, asked.since, asked.until, distribution)
-    bucket, zone = _BUCKETS[unit], str(project.zone)
+    bucket: Bucket = "day" if unit == "week" else unit
+    zone = str(project.zone)
     decided = await counts(pool, "decisions", chosen, bucket=bucket, zone=zone)
     ended = await counts(pool, "statuses", chosen, bucket=bucket, zone=zone)
     begins = beginnings(unit, length, asked, project.zone)

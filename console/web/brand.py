@@ -24,7 +24,6 @@ _LABELS: Mapping[str, str] = {
     "name": "Name", "privacy_url": "Privacy policy", "terms_url": "Terms", "logo_url": "Logo",
     "permission_reminder": "Reminder", "preferences_url": "Preferences", "shop_url": "Shop",
 }  # fmt: skip
-_OF_THE_SETTINGS = "the settings of the deployment describe this project: write its brand there"
 _CHANGED = "Somebody has changed the project meanwhile: look at what is there by now, and save again."
 
 
@@ -39,8 +38,6 @@ async def save(mine: ProjectVisit) -> web.Response:
     written: JsonObject = {name: text for name in BRAND.keys if (text := form.get(name, "").strip())}
     settings = mine.wiring.settings
     try:
-        if mine.project_id == mine.wiring.default_project:
-            raise TidingsError(_OF_THE_SETTINGS)
         if any("\0" in text for text in written.values()):
             raise TidingsError("texts must not contain U+0000")
         if form.get("seen") != str(await projects.version(mine.pool, mine.project_id)):

@@ -12,6 +12,7 @@ import asyncpg
 
 from schemas.digest import Joining, KnownDigest, Placed
 from schemas.record_key import Keyed
+from store.clock import time_there
 from store.postgres import passing_errors
 from store.sql import queries
 
@@ -147,10 +148,13 @@ class Holds:
         await self._fetch("erase", projects, ids)
 
     @asynccontextmanager
-    async def due(self, most: int) -> AsyncIterator[list[DueHold]]:
-        """Some that are due, locked until the end of the block. They have ended then, unless it raises."""
+    async def due(self, most: int, told_until: datetime) -> AsyncIterator[list[DueHold]]:
+        """Some that are due, locked until the end of the block. They have ended then, unless it raises.
+
+        None that follows messages and came due later than `told_until`: what became of them may not be known yet.
+        """
         async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
-            rows = [dict(row) for row in await connection.fetch(self._sql["take"], most)]
+            rows = [dict(row) for row in await connection.fetch(self._sql["take"], most, told_until)]
             leads = [(row["project_id"], row["hold_id"]) for row in rows if row.pop("is_digest")]
             digests = list(map(list, zip(*leads, strict=True)))
             others: dict[tuple[str, str], list[bytes | None]] = {lead: [] for lead in leads}
@@ -164,18 +168,27 @@ class Holds:
                 await connection.execute(self._sql["end_gathered"], *digests)
 
     @asynccontextmanager
-    async def due_by_priority(self, most: int) -> AsyncIterator[list[DueHold]]:
+    async def due_by_priority(self, most: int, told_until: datetime) -> AsyncIterator[list[DueHold]]:
         """The same of those that wait by priority, in the order in which they have to be published.
 
         Those of at least so many customers where that many are due. None while another holder releases such.
         """
         async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
             (alone,) = await connection.fetch(self._sql["rank_alone"])
-            rows = await connection.fetch(self._sql["take_ranked"], most) if alone["is_alone"] else []
+            rows = await connection.fetch(self._sql["take_ranked"], most, told_until) if alone["is_alone"] else []
             found = [DueHold(**row) for row in rows]
             yield found
             if found:
                 await connection.execute(self._sql["end"], *_ended(found))
+
+    async def now(self) -> datetime:
+        """The moment by which holds are due."""
+        return await time_there(self._pool)
+
+    async def follows_due(self, since: datetime) -> bool:
+        """True where something has come due since a moment that follows messages."""
+        (row,) = await self._fetch("follows_due", since)
+        return bool(row["is_due"])
 
     async def wake(self, most: int) -> int:
         """Make due what waited for paused distributions that go on; how many, at most so many of each."""

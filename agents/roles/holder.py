@@ -29,10 +29,11 @@ from agents.intake import Chunk, Intake
 from agents.telemetry.health import Loop
 from agents.telemetry.measuring import measure
 from agents.telemetry.metrics import Metrics
+from agents.told_statuses import ToldStatuses
 from agents.transport.app import BatchApp
 from agents.waiting import retry_until_available
 from agents.wiring import Wiring
-from schemas.closed import UNKNOWN, Reach, members
+from schemas.closed import UNKNOWN, Reach, Role, members
 from schemas.decision import DeliveryStatus
 from schemas.hold import Hold
 from schemas.record_key import Keyed
@@ -65,18 +66,12 @@ _WOKEN = 10_000
 
 
 Unread = Callable[[], Awaitable[Sequence[Lag]]]
-"""Tells how far matchers are in what was released. Raises TryLater."""
+"""Tells how far a role is in a topic, by partition. Raises TryLater."""
 
 
-class UnreadReleases:
-    """Releases that matchers have still to read, by partition."""
-
-    def __init__(self, wiring: Wiring) -> None:
-        self._lag = LagReader(wiring, ("matcher",))
-
-    async def __call__(self) -> list[Lag]:
-        """See `Unread`."""
-        return await aside(lambda: self._lag.read("matcher", topics={DUE}))
+def _unread(wiring: Wiring, role: Role, topic: str) -> Unread:
+    lags = LagReader(wiring, (role,))
+    return partial(aside, partial(lags.read, role, topics={topic}))
 
 
 def build_holder(
@@ -84,7 +79,8 @@ def build_holder(
 ) -> tuple[BatchApp, Holder]:
     """The Faust app of one holder process, and the holder whose `run` goes with it."""
     app = BatchApp(wiring.group("holder"), wiring.settings.kafka, **settings)
-    holder = Holder(app, wiring, holds, metrics, UnreadReleases(wiring), clock)
+    told = ToldStatuses(_unread(wiring, "holder", DELIVERY_STATUS), holds.now)
+    holder = Holder(app, wiring, holds, metrics, _unread(wiring, "matcher", DUE), told, clock)
     app.batch_agent(wiring.topic(HOLDS), holder.intake.take, name=HOLDS)
     app.batch_agent(wiring.topic(DELIVERY_STATUS), holder.statuses.take, name=DELIVERY_STATUS)
     return app, holder
@@ -102,10 +98,18 @@ class Holder:
     """Keeps holds and releases them. Any number of processes share the work."""
 
     def __init__(
-        self, app: BatchApp, wiring: Wiring, holds: Holds, metrics: Metrics, unread: Unread, clock: Clock
+        self,
+        app: BatchApp,
+        wiring: Wiring,
+        holds: Holds,
+        metrics: Metrics,
+        unread: Unread,
+        told: ToldStatuses,
+        clock: Clock,
     ) -> None:
         self._app, self._wiring, self._holds, self._metrics = app, wiring, holds, metrics
         self._unread, self._looked, self._goes_on = unread, 0.0, True
+        self._told, self._looked_at_told = told, 0.0
         self._is_releasing = False
         self._codec, self._due, self._default = wiring.codec(HOLDS), wiring.topic(DUE), wiring.default_project
         self._waiting, self._measured, self._woken = Waiting(0, None), time.monotonic(), 0.0
@@ -194,6 +198,7 @@ class Holder:
         await self._holds.close(_CHUNK_SIZE)
         if self._is_releasing and not await self._may_go_on():
             return 0
+        await self._look_at_told()
         released = sum([await self._publish(due) for due in (self._holds.due, self._holds.due_by_priority)])
         self._is_releasing = released > 0
         return released
@@ -209,8 +214,14 @@ class Holder:
             self._looked = time.monotonic()
         return self._goes_on
 
-    async def _publish(self, due: Callable[[int], AbstractAsyncContextManager[list[DueHold]]]) -> int:
-        async with due(_CHUNK_SIZE) as found:
+    async def _look_at_told(self) -> None:
+        """Learn how far statuses are read, where something waits for that."""
+        if time.monotonic() - self._looked_at_told > _LOOK_SECONDS and await self._holds.follows_due(self._told.until):
+            await self._told.look()
+            self._looked_at_told = time.monotonic()
+
+    async def _publish(self, due: Callable[[int, datetime], AbstractAsyncContextManager[list[DueHold]]]) -> int:
+        async with due(_CHUNK_SIZE, self._told.until) as found:
             if found:
                 await write_all(self._app.outputs, [self._output(one) for one in found])
         self._metrics.holds_released.inc(len(found))

@@ -38,6 +38,16 @@ left join lateral (
     where r.project_id = h.project_id and r.delivery_id = any (h.follows) and r.reached >= h.unless
     order by r.reached desc, r.reached_at limit 1) as came on true
 
+-- name: told
+-- A hold `h` may be released as far as it follows messages: what became of them is read up to $2, so one that came due later
+-- has to wait, unless somebody ended it.
+(h.follows is null or h.until_at <= $2 or h.canceled_by is not null)
+
+-- name: follows_due
+-- True where something has come due since $1 that follows messages.
+select exists (select from holds
+               where ended_at is null and follows is not null and until_at > $1 and until_at <= now()) as is_due;
+
 -- name: take
 -- Those that are due, the longest overdue first; not those that another holder releases. Of a digest the event that leads;
 -- none that waits by priority, unless somebody ended it.
@@ -46,6 +56,7 @@ select h.project_id, h.hold_id, h.round, h.customer_id, h.record, h.canceled_by,
 from holds h :came
 where h.ended_at is null and h.until_at <= now() and (h.digest_id is null or h.closed_as = h.hold_id)
   and (h.priority is null or h.canceled_by is not null)
+  and :told
 order by h.until_at limit $1 for update of h skip locked;
 
 -- name: reached
@@ -107,8 +118,8 @@ select pg_try_advisory_xact_lock(hashtextextended('tidings ranked holds', 0)) as
 -- moment, with the first of it.
 with due as (
     select project_id, customer_id, min(until_at) as first from (
-        select project_id, customer_id, until_at from holds
-        where ended_at is null and priority is not null and canceled_by is null and until_at <= now()
+        select project_id, customer_id, until_at from holds h
+        where ended_at is null and priority is not null and canceled_by is null and until_at <= now() and :told
         order by until_at limit $1) as found
     group by project_id, customer_id
 )
@@ -116,6 +127,7 @@ select h.project_id, h.hold_id, h.round, h.customer_id, h.record, h.canceled_by,
 from holds h join due using (project_id, customer_id) :came
 where h.ended_at is null and h.priority is not null and h.canceled_by is null
   and (h.until_at <= now() or h.reason = 'gathered')
+  and :told
 order by due.first, h.project_id, h.customer_id, h.priority desc, h.arrived_at, h.step, h.hold_id, h.round
 for update of h skip locked;
 

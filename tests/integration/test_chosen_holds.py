@@ -22,7 +22,7 @@ from schemas.errors import TidingsError, TryLater
 from schemas.topics import HOLDS
 from store.chosen_holds import ChosenHolds, HoldFilter
 from store.holds import HoldRow, Holds, Waiting
-from tests.integration.test_holds import AGO, row
+from tests.integration.test_holds import AGO, TOLD, row
 
 LATER = datetime.now(UTC) + timedelta(days=1)
 
@@ -36,7 +36,7 @@ def waits(identity: str, **changes: Any) -> HoldRow:
 
 
 async def canceled(holds: Holds) -> dict[str, str | None]:
-    async with holds.due(100) as due:
+    async with holds.due(100, TOLD) as due:
         return {one.hold_id: one.canceled_by for one in due}
 
 
@@ -96,9 +96,9 @@ async def test_what_is_due_goes_on_even_where_its_holder_died_before_it_noted_so
     holds, store = Holds(pool), ChosenHolds(pool)
     await holds.add([row("hld_1"), row("hld_2"), waits("hld_3")])
     with pytest.raises(RuntimeError):
-        async with holds.due(1):
+        async with holds.due(1, TOLD):
             raise RuntimeError("published, and gone")
-    async with holds.due(1):
+    async with holds.due(1, TOLD):
         assert await cancel(store, chosen(distribution="thanks"), actor="ann") == 1
     assert await canceled(holds) == {"hld_2": None, "hld_3": "ann"}
 
@@ -111,7 +111,7 @@ async def test_those_that_are_cancelled_while_they_come_due_end_in_one_way(pool:
 
     async def release() -> None:
         while len(released) < number:
-            async with holds.due(7) as due:
+            async with holds.due(7, TOLD) as due:
                 released.extend((one.hold_id, one.canceled_by) for one in due)
 
     async def end() -> int:

@@ -8,13 +8,15 @@ from typing import Any
 import asyncpg
 import pytest
 
+from console.control.holds import cancel
 from schemas.errors import TryLater
+from store.chosen_holds import ChosenHolds, HoldFilter
 from store.distributions import Change, Control
 from store.holds import HoldRow, Holds, ReachedRow
 from tests.factory import rule
 
 NOW = datetime.now(UTC)
-AGO, LATER = NOW - timedelta(minutes=5), NOW + timedelta(days=1)
+AGO, LATER, TOLD = NOW - timedelta(minutes=5), NOW + timedelta(days=1), NOW + timedelta(days=9)
 EMAIL, SMS = (
     {"email": {"account": "main", "subject": "Hi", "text": "Hello"}},
     {"sms": {"account": "main", "text": "Hello"}},
@@ -36,7 +38,7 @@ async def apply(pool: asyncpg.Pool, **changes: Any) -> None:
 
 
 async def released(holds: Holds) -> list[tuple[str, int | None]]:
-    async with holds.due(10) as due:
+    async with holds.due(10, TOLD) as due:
         return [(one.hold_id, one.reached) for one in due]
 
 
@@ -136,7 +138,7 @@ async def test_what_fails_to_be_published_has_still_come_so_far(pool: asyncpg.Po
     await holds.add([follows("dlv_0")])
     await holds.reached([reached("dlv_0", 2)])
     with pytest.raises(TryLater):
-        async with holds.due(10):
+        async with holds.due(10, TOLD):
             raise TryLater("the broker is away")
     assert await released(holds) == [("hld_1", 2)]
 
@@ -148,3 +150,28 @@ async def test_how_far_messages_came_is_forgotten_in_time(pool: asyncpg.Pool) ->
     await pool.execute("update delivery_reach set noted_at = now() - interval '2 days' where delivery_id = 'dlv_0'")
     assert await holds.forget_reached(timedelta(days=1), 10) == 1
     assert await pool.fetchval("select delivery_id from delivery_reach") == "dlv_1"
+
+
+@pytest.mark.parametrize("priority", [None, 3], ids=["plain", "by-priority"])
+async def test_what_came_due_later_than_statuses_are_read_has_to_wait(pool: asyncpg.Pool, priority: int | None) -> None:
+    await apply(pool)
+    holds, soon = Holds(pool), AGO + timedelta(minutes=1)
+    due = holds.due if priority is None else holds.due_by_priority
+    assert not await holds.follows_due(AGO - timedelta(days=9))
+    await holds.add([follows("dlv_0", until_at=soon, priority=priority)])
+    assert await holds.follows_due(AGO)
+    assert not await holds.follows_due(soon)
+    async with due(10, AGO) as found:
+        assert found == []
+    await holds.reached([reached("dlv_0", 2)])
+    async with due(10, soon) as found:
+        assert [(one.hold_id, one.reached) for one in found] == [("hld_1", 2)]
+
+
+async def test_what_follows_and_was_ended_by_hand_does_not_wait_for_statuses(pool: asyncpg.Pool) -> None:
+    await apply(pool)
+    holds = Holds(pool)
+    await holds.add([follows("dlv_0")])
+    assert await cancel(ChosenHolds(pool), HoldFilter("shop", customer="c1"), actor="ann") == 1
+    async with holds.due(10, AGO) as found:
+        assert [one.canceled_by for one in found] == ["ann"]

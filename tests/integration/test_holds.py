@@ -20,7 +20,7 @@ from streams.digest import MOST, place_all
 from tests.factory import rule
 
 NOW = datetime.now(UTC)
-AGO = NOW - timedelta(minutes=5)
+AGO, TOLD = NOW - timedelta(minutes=5), NOW + timedelta(days=9)
 
 
 def row(identity: str = "hld_1", **changes: Any) -> HoldRow:
@@ -29,7 +29,7 @@ def row(identity: str = "hld_1", **changes: Any) -> HoldRow:
 
 
 async def released(holds: Holds) -> list[str]:
-    async with holds.due(10) as due:
+    async with holds.due(10, TOLD) as due:
         return [f"{one.project_id} {one.hold_id} {one.round}" for one in due]
 
 
@@ -49,7 +49,7 @@ async def test_what_fails_to_be_published_stays_due(pool: asyncpg.Pool) -> None:
     holds = Holds(pool)
     await holds.add([row()])
     with pytest.raises(RuntimeError):
-        async with holds.due(10):
+        async with holds.due(10, TOLD):
             raise RuntimeError("the broker is away")
     assert await released(holds) == ["shop hld_1 0"]
 
@@ -57,7 +57,7 @@ async def test_what_fails_to_be_published_stays_due(pool: asyncpg.Pool) -> None:
 async def test_holders_do_not_release_the_same(pool: asyncpg.Pool) -> None:
     holds = Holds(pool)
     await holds.add([row("hld_1"), row("hld_2")])
-    async with holds.due(1) as first, holds.due(10) as second:
+    async with holds.due(1, TOLD) as first, holds.due(10, TOLD) as second:
         assert {one.hold_id for one in first} | {one.hold_id for one in second} == {"hld_1", "hld_2"}
         assert len(first) == len(second) == 1
 
@@ -101,7 +101,7 @@ def ranked(identity: str, priority: int | None, **changes: Any) -> HoldRow:
 
 
 async def released_by_priority(holds: Holds, most: int = 10) -> list[str]:
-    async with holds.due_by_priority(most) as due:
+    async with holds.due_by_priority(most, TOLD) as due:
         return [one.hold_id for one in due]
 
 
@@ -133,7 +133,7 @@ async def test_one_holder_at_a_time_releases_by_priority(pool: asyncpg.Pool) -> 
     holds = Holds(pool)
     await holds.add([ranked("low", 1), ranked("high", 5)])
     with pytest.raises(RuntimeError):
-        async with holds.due_by_priority(1) as due:
+        async with holds.due_by_priority(1, TOLD) as due:
             assert [one.hold_id for one in due] == ["high", "low"]
             await holds.add([ranked("highest", 9)])
             assert await released_by_priority(holds) == []
@@ -160,7 +160,7 @@ def joins(number: int, minutes: float = 0, *, first: bool = False, size: int = 1
 
 async def released_digests(holds: Holds, most: int = 10) -> list[tuple[str, list[bytes], int | None]]:
     await holds.close(most)
-    async with holds.due(most) as due:
+    async with holds.due(most, TOLD) as due:
         return sorted((one.hold_id, list(one.gathered), one.events) for one in due)
 
 
@@ -182,11 +182,11 @@ async def test_what_joins_after_the_close_is_in_the_next(pool: asyncpg.Pool) -> 
     await holds.gather([joins(1)], place_all)
     await holds.close(10)
     with pytest.raises(RuntimeError):
-        async with holds.due(10) as due:
+        async with holds.due(10, TOLD) as due:
             assert len(due) == 1
             raise RuntimeError("the broker is away")
     assert await holds.gather([joins(2, 1), joins(3, 2)], place_all) == 2
-    async with holds.due(10) as due:
+    async with holds.due(10, TOLD) as due:
         assert [(one.hold_id, one.gathered, one.events) for one in due] == [("hld_1", [], 1)]
     assert await released_digests(holds) == [("hld_2", [b"3"], 2)]
 

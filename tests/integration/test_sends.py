@@ -53,6 +53,7 @@ from store.sending.ledger import Ledger
 from store.sends import Sends
 from tests.factory import rule
 from tests.faults.harness import FULL
+from tests.integration.test_holds import TOLD
 from tests.integration.test_providers import webhooks
 
 PROJECT = ProjectContext("shop")
@@ -359,7 +360,7 @@ async def test_a_send_is_not_done_while_some_of_it_is_held(stage: Stage) -> None
     await stage.work(one)
     assert (await stage.find(send)).waits_for == "1 that are held"
     await stage.pool.execute("update holds set until_at = now()")
-    async with holds.due(10) as due:
+    async with holds.due(10, TOLD) as due:
         assert len(due) == 1
     await stage.work(one)
     assert (await stage.find(send)).status == "DONE"
@@ -372,7 +373,7 @@ async def test_a_stop_calls_off_what_is_held_and_counts_it(stage: Stage) -> None
     await holds.add([held_of(send, later), held_of(other, later, "hld_2")])
     stopped = await sends.stop(stage.pool, "shop", send.send_id, actor="bob")
     assert (stopped.gone, stopped.canceled) == (0, 1)
-    async with holds.due(10) as due:
+    async with holds.due(10, TOLD) as due:
         assert [(one.hold_id, one.canceled_by) for one in due] == [("hld_1", "bob")]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -13,6 +14,7 @@ from agents.broker.lag import Lag
 from agents.roles import holder as module
 from agents.roles.holder import Holder
 from agents.telemetry.metrics import Metrics
+from agents.told_statuses import ToldStatuses
 from agents.wiring import Wiring
 from deploy.settings.settings import Settings
 from schemas.errors import TryLater
@@ -28,8 +30,11 @@ class Due:
         self.closed += 1
         return 0
 
+    async def follows_due(self, _: datetime) -> bool:
+        return False
+
     @asynccontextmanager
-    async def due(self, most: int) -> AsyncIterator[list[Any]]:
+    async def due(self, most: int, _: datetime) -> AsyncIterator[list[Any]]:
         chunk = min(most, self.left)
         self.left -= chunk
         one = SimpleNamespace(
@@ -38,7 +43,7 @@ class Due:
         yield [one] * chunk
 
     @asynccontextmanager
-    async def due_by_priority(self, _: int) -> AsyncIterator[list[Any]]:
+    async def due_by_priority(self, _: int, __: datetime) -> AsyncIterator[list[Any]]:
         yield []
 
 
@@ -65,7 +70,8 @@ def holder_of(due: Due, matchers: Matchers, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(module, "write_all", written)
     monkeypatch.setattr(module, "_LOOK_SECONDS", -1.0)
     app = cast(Any, SimpleNamespace(outputs=None))
-    return Holder(app, Wiring(Settings()), cast(Any, due), Metrics(), matchers, cast(Any, None))
+    told = ToldStatuses(Matchers(), cast(Any, None))
+    return Holder(app, Wiring(Settings()), cast(Any, due), Metrics(), matchers, told, cast(Any, None))
 
 
 @pytest.mark.parametrize(

@@ -34,17 +34,12 @@ from tests.bench.rules import COUNTRIES, TIERS
 from tests.e2e.harness import Product, product
 
 SEGMENTS = 100
-CORE_CUSTOMERS = int(os.environ.get("SEGMENT_CUSTOMERS", "100000"))
-_OWN = "own"
-_POSITION = "select coalesce(sum(next_offset), 0)::bigint from segment_positions where topic = $1"
-_LOOK_EVERY = 0.02
-_PATIENCE = 1200.0
-WARM_UP = 3_000
 CUSTOMERS = int(os.environ.get("SEGMENT_CUSTOMERS", "100000"))
 _OWN = "own"
 _POSITION = "select coalesce(sum(next_offset), 0)::bigint from segment_positions where topic = $1"
 _LOOK_EVERY = 0.02
 _PATIENCE = 1200.0
+WARM_UP = 3_000
 
 
 def definitions() -> list[SegmentDefinition]:
@@ -82,7 +77,7 @@ def measure_core() -> dict[str, float]:
         condition, _ = parse_condition(one.when, CUSTOMER_FIELDS)
         if condition is not None:
             runs[one.id] = PLAIN.compile(condition)
-    rows = [(f"c{number}", msgspec.json.encode(customer(number, rng))) for number in range(CORE_CUSTOMERS)]
+    rows = [(f"c{number}", msgspec.json.encode(customer(number, rng))) for number in range(CUSTOMERS)]
     began = time.perf_counter()
     ours = [index.of(identity, row, now).members for identity, row in rows]
     middle = time.perf_counter()
@@ -93,7 +88,7 @@ def measure_core() -> dict[str, float]:
     ended = time.perf_counter()
     if ours != brute:
         raise AssertionError("the index and trying every segment differ")
-    return {"ours": CORE_CUSTOMERS / (middle - began), "brute": CORE_CUSTOMERS / (ended - middle)}
+    return {"ours": CUSTOMERS / (middle - began), "brute": CUSTOMERS / (ended - middle)}
 
 
 async def measure_process(settings: Settings, folder: Path, servers: Servers) -> dict[str, dict[str, float]]:
@@ -124,7 +119,8 @@ async def _bring_in(
     outputs = [Output(topic, row["id"].encode(), codec.encode(row)) for row in rows]
     segmenter = {_OWN: psutil.Process(running.workers.workers[0].pid)}
     with cpu.Watch(segmenter | cpu.server_processes(servers)) as watch:
-        looking = asyncio.ensure_future(_transactions(running, pool, topic, len(rows)))
+        before = await pool.fetchval(_POSITION, topic)
+        looking = asyncio.ensure_future(_transactions(running, pool, topic, before, len(rows)))
         await write_all(running.producer, outputs, patience=300)
         steps = await looking
     first, last = steps[0], steps[-1]
@@ -139,10 +135,10 @@ class Step(NamedTuple):
     customers: int
 
 
-async def _transactions(running: Product, pool: asyncpg.Pool, topic: str, count: int) -> list[Step]:
+async def _transactions(running: Product, pool: asyncpg.Pool, topic: str, before: int, count: int) -> list[Step]:
     """From the first transaction that brings some of the next customers in to the last, looked at from outside."""
     steps: list[Step] = []
-    before, deadline = await pool.fetchval(_POSITION, topic), time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _PATIENCE
     while not steps or steps[-1].customers < count:
         came = await pool.fetchval(_POSITION, topic) - before
         if came > (steps[-1].customers if steps else 0):

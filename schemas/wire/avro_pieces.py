@@ -6,6 +6,7 @@ that is ASCII throughout is its own bytes in UTF-8; any other is turned into byt
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -31,6 +32,9 @@ PRESENT = tuple("\x02" + short for short in SHORT)
 """The same as the second arm of a union whose first is null."""
 LENGTHS = tuple(short.encode(WIDE) for short in SHORT)
 """The same as bytes."""
+PRESENT_LENGTHS = tuple(piece.encode(WIDE) for piece in PRESENT)
+MISFIT = (TypeError, ValueError, LookupError, AttributeError, struct.error)
+"""Errors of a value that does not fit its schema."""
 
 
 def long_piece(value: Any) -> str:

@@ -3,8 +3,8 @@
 Takes structs as they are and open records as mappings; fastavro takes mappings only, so that most of what a decision
 cost was for taking it apart. A test holds the bytes equal to fastavro's.
 
-What is as its schema has it is written by functions made for its record, `avro_struct.py` and `avro_mapping.py`; what
-is not, by those here, field by field, which say what does not fit.
+What is as its schema has it is written by functions made for its record, `avro_struct.py`, or for its shape,
+`avro_mapping.py`; what is not, by those here, field by field, which say what does not fit.
 
 Plain types are understood here, and of the others what `schemas/wire/avro_schema.py` writes.
 
@@ -14,7 +14,7 @@ Source: Avro 1.12 specification, "Binary encoding".
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -22,8 +22,8 @@ from typing import Any
 import fastavro
 import msgspec
 
-from schemas.wire.avro_mapping import MappingSource
-from schemas.wire.avro_pieces import LENGTHS, SHORT, WIDE, Write
+from schemas.wire.avro_mapping import Shape, ShapeSource, by_shape
+from schemas.wire.avro_pieces import LENGTHS, MISFIT, SHORT, WIDE, Write
 from schemas.wire.avro_schema import EXTRA
 from schemas.wire.avro_struct import StructSource
 
@@ -89,24 +89,14 @@ class _Compiler:
     def _record(self, schema: dict[str, Any]) -> Write:
         fields = {field["name"]: self.of(field["type"]) for field in schema["fields"]}
         absent = {field["name"]: _absent(field, fields[field["name"]]) for field in schema["fields"]}
-        field_by_field, from_struct = _mapping(fields, absent), self._struct(schema, fields)
-        made: list[Write] = []
+        from_struct = self._struct(schema, fields)
 
-        def write(out: bytearray, value: Any) -> None:
-            """A mapping that is not as the schema has it is written anew, field by field."""
-            if not isinstance(value, dict):
-                from_struct(out, value)
-                return
-            if not made:
-                made.append(MappingSource(self._again, _long, _json, EXTRA).made(schema, absent))
-            begins = len(out)
-            try:
-                made[0](out, value)
-            except MISFIT:
-                del out[begins:]
-                field_by_field(out, value)
+        def made(shape: Shape) -> Write | None:
+            to_bytes = _bytes_of(_long), _bytes_of(_number_or_null), _moment_bytes
+            source = ShapeSource(self._again, self._symbols, *to_bytes)
+            return source.made(schema, shape, absent, EXTRA)
 
-        return write
+        return by_shape(made, _mapping(fields, absent), from_struct)
 
     def _struct(self, schema: dict[str, Any], fields: dict[str, Write]) -> Write:
         """Open records travel as mappings, mostly; others get a function of their own when one is written."""
@@ -328,12 +318,13 @@ def _float(out: bytearray, value: Any) -> None:
 
 
 def _moment(out: bytearray, value: Any) -> None:
+    out += _moment_bytes(value)
+
+
+def _moment_bytes(value: Any) -> bytes:
     if not isinstance(value, datetime):
         raise TypeError(f"expected a datetime, got {type(value).__name__}")
-    if value.tzinfo is UTC:
-        out += _utc_moment(value)
-    else:
-        _new_moment(out, value)
+    return _utc_moment(value) if value.tzinfo is UTC else _new_moment(value)
 
 
 @lru_cache(maxsize=4096)
@@ -342,16 +333,23 @@ def _utc_moment(value: datetime) -> bytes:
 
     Of no other zone: there two moments may be equal, one before and one after the clocks were put back.
     """
-    out = bytearray()
-    _new_moment(out, value)
-    return bytes(out)
+    return _new_moment(value)
 
 
-def _new_moment(out: bytearray, value: datetime) -> None:
+def _new_moment(value: datetime) -> bytes:
     micros = (value - _EPOCH) // _MICROSECOND
     if not _FIRST <= micros <= _LAST:  # with its offset it was one, but nobody could read it
         raise ValueError("a time that is outside of the calendar in UTC")
-    _long(out, micros)
+    return _bytes_of(_long)(micros)
+
+
+def _bytes_of(write: Write) -> Callable[[Any], bytes]:
+    def made(value: Any) -> bytes:
+        out = bytearray()
+        write(out, value)
+        return bytes(out)
+
+    return made
 
 
 _DOUBLE, _FLOAT = struct.Struct("<d"), struct.Struct("<f")
@@ -359,7 +357,6 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _FIRST = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 _LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
-MISFIT = (TypeError, ValueError, LookupError, AttributeError, struct.error)
 _PLAIN: Mapping[str, Write] = {
     "boolean": _boolean, "int": _int, "long": _long, "float": _float, "double": _double, "bytes": _raw, "string": _text,
 }  # fmt: skip

@@ -16,9 +16,10 @@ from fastavro.schema import fingerprint, to_parsing_canonical_form
 
 from schemas.closed import Wire
 from schemas.errors import BadRecord, CannotStart, TooLarge, Undecodable
+from schemas.wire.avro_pieces import MISFIT
 from schemas.wire.avro_read import Read, columns_reader, mapping_reader, struct_reader
 from schemas.wire.avro_schema import NAMESPACE
-from schemas.wire.avro_write import MISFIT, writer
+from schemas.wire.avro_write import writer
 from schemas.wire.json_text import MAX_DEPTH, decode_json
 from schemas.wire.registry import AVRO, JSON_SCHEMA, RegisteredSchema, SchemaRegistry
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import random
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -23,9 +24,10 @@ from schemas.delivery import DistributionRef, EventRef, Recipient
 from schemas.distribution import Distribution
 from schemas.errors import BadRecord
 from schemas.events.triggers import EVENT_TOPICS, data_type
-from schemas.topics import TOPICS, deliveries
+from schemas.topics import CUSTOMERS, TOPICS, deliveries
 from schemas.wire.avro_read import mapping_reader, struct_reader
 from schemas.wire.avro_schema import EXTRA
+from schemas.wire.avro_source import Source
 from schemas.wire.avro_write import writer
 from schemas.wire.read_as import read_as
 from streams.event_context import Head
@@ -340,12 +342,48 @@ def test_mappings_are_written_at_once_as_they_are_field_by_field(topic: str, mon
         for _ in range(rng.randrange(4)):
             odd(rng, record)
         records.append(record)
-    write = writer(schema)
-    at_once = [written(write, record) for record in records]
-    monkeypatch.setattr("schemas.wire.avro_write.MappingSource.made", lambda *_: refuse)
+    monkeypatch.setattr("schemas.wire.avro_mapping._OFTEN", 1)
+    write, by_shape = writer(schema), Counter[str]()
+    monkeypatch.setattr(Source, "function", counting(Source.function, by_shape))
+    first, at_once = ([written(write, record) for record in records] for _ in range(2))
+    assert by_shape["write"] > 50
+    monkeypatch.setattr("schemas.wire.avro_write.ShapeSource.made", lambda *_: None)
     slowly = writer(schema)
-    assert at_once == [written(slowly, record) for record in records]
+    assert first == at_once == [written(slowly, record) for record in records]
     assert sum(isinstance(one, bytes) for one in at_once) > 50
+
+
+def counting(made: Any, calls: Counter[str]) -> Any:
+    """The method that makes a function of a source; each of them counts its calls that went well."""
+
+    def function(self: Source, name: str) -> Any:
+        write = made(self, name)
+
+        def write_counted(out: bytearray, value: Any) -> None:
+            write(out, value)
+            calls[name] += 1
+
+        return write_counted
+
+    return function
+
+
+def test_shapes_are_forgotten_before_they_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Upstream may name fields as it likes: a shape that comes often has its function again, soon."""
+    monkeypatch.setattr("schemas.wire.avro_mapping._MOST_SHAPES", 4)
+    schema, made = topic_schema(CUSTOMERS), Counter[str]()
+    write = writer(schema)
+    monkeypatch.setattr(Source, "function", counting(Source.function, made))
+    plain = {"id": "c1", "email": "ann@example.com"}
+    for number in range(100):
+        for record in (plain, {"id": "c1", f"odd_{number}": number}):
+            out = bytearray()
+            write(out, record)
+            assert from_fastavro(schema, bytes(out))["id"] == "c1"
+    assert made["write"] == 0, "none came eight times among four"
+    for _ in range(9):
+        write(bytearray(), plain)
+    assert made["write"] > 0
 
 
 def test_objects_that_records_have_in_common_are_written_as_if_each_were_the_first() -> None:

@@ -1,7 +1,7 @@
 """`POST /events` in batches, beside a bare aiohttp handler that reads the same bodies and produces them.
 
-The bare one checks nothing: no key, no rate, no field. Each is a process of its own on one core; whoever asks shares
-the other with the broker.
+The bare one checks nothing: no key, no rate, no field; and it writes JSON, where ours writes Avro unless told so:
+it does both. Each is a process of its own on one core; whoever asks shares the other with the broker.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -73,13 +74,13 @@ async def measure(wiring: Wiring, folder: Path, rounds: int, core: str, say: Cal
             name: {figure: round(statistics.median(one[figure] for one in done), 1) for figure in _FIGURES}
             for name, done in runs.items()
         }
-        ratio = round(medians["ours"]["rate"] / medians["bare"]["rate"], 2)
+        ratios = {name: round(medians[name]["rate"] / medians["bare"]["rate"], 2) for name in WAYS if name != "bare"}
         for name, at in medians.items():
             rates = f"{at['rate']:,.0f} requests/s, {at['rate'] * batch:,.0f} events/s"
             used = f"own {at['own_us']} µs an event"
-            say(f"  {batch:>3} a request, {name:<4} {rates}, p50 {at['p50']}, p99 {at['p99']} ms, {used}")
-        say(f"  {batch:>3} a request, ratio {ratio}")
-        found[str(batch)] = {**medians, "ratio": ratio}
+            say(f"  {batch:>3} a request, {name:<9} {rates}, p50 {at['p50']}, p99 {at['p99']} ms, {used}")
+        say(f"  {batch:>3} a request, ratio {ratios['ours']}, writing JSON as well {ratios['ours-json']}")
+        found[str(batch)] = {**medians, "ratio": ratios["ours"], "ratio_json": ratios["ours-json"]}
     return found
 
 
@@ -142,6 +143,12 @@ async def _ours(wiring: Wiring) -> str:
     return f"http://127.0.0.1:{port}/api/v1/events"
 
 
+async def _ours_json(wiring: Wiring) -> str:
+    """The same, which writes what the bare one writes."""
+    settings = replace(wiring.settings, wire=replace(wiring.settings.wire, format="json"))
+    return await _ours(Wiring(settings))
+
+
 async def _bare(wiring: Wiring) -> str:
     """A body's events, each under its customer's id, and the answer when the broker has them."""
     producer, topic = Producer(wiring.kafka.client()), wiring.topic(_TOPIC)
@@ -162,7 +169,7 @@ async def _bare(wiring: Wiring) -> str:
     return f"http://127.0.0.1:{runner.addresses[0][1]}/events"
 
 
-WAYS: dict[str, Callable[[Wiring], Awaitable[str]]] = {"ours": _ours, "bare": _bare}
+WAYS: dict[str, Callable[[Wiring], Awaitable[str]]] = {"ours": _ours, "ours-json": _ours_json, "bare": _bare}
 
 
 async def _serve(name: str, wiring: Wiring) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any, Generic, TypedDict, TypeVar
 from urllib.parse import parse_qsl
@@ -28,7 +28,6 @@ T = TypeVar("T")
 K = TypeVar("K", str, tuple[Any, ...])
 
 ON_A_PAGE = 50
-MOST_IN_A_FILE = 10_000
 _AT_ONCE = 500
 _LONGEST = 256
 OTHER_ADDRESS = "this page's address was changed: begin with the first page"
@@ -221,17 +220,22 @@ class Listing(Generic[Row]):
         return _refused(wrong) if wrong else json_file([self._cells(row) for row in found.rows], found.following)
 
     async def _as_csv(self, mine: ProjectVisit) -> web.Response:
-        """The rows from this page on, as many as a file holds."""
+        """All rows from this page on."""
         asked, wrong = self._asked(mine)
-        rows: list[list[Any]] = []
-        while not wrong:
-            left = min(_AT_ONCE, MOST_IN_A_FILE - len(rows))
-            found, wrong = await self._found(Asked(mine, asked.given, asked.cursor, left))
-            rows += ([_cell(one) for one in self._cells(row).values()] for row in found.rows)
-            if found.following is None or len(rows) >= MOST_IN_A_FILE:
-                break
-            asked = Asked(mine, asked.given, found.following)
-        return _refused(wrong) if wrong else csv_file(self.path.strip("/").replace("/", "-"), self._columns, rows)
+        asked = replace(asked, limit=_AT_ONCE)
+        if not wrong:
+            found, wrong = await self._found(asked)
+        if wrong:
+            return _refused(wrong)
+        return csv_file(self.path.strip("/").replace("/", "-"), self._columns, self._pages(asked, found))
+
+    async def _pages(self, asked: Asked, found: Found[Row]) -> AsyncIterator[list[list[Any]]]:
+        """The cells of what was found, and of all pages behind it. Nothing is locked or kept open between two."""
+        while True:
+            yield [[_cell(one) for one in self._cells(row).values()] for row in found.rows]
+            if found.following is None:
+                return
+            found = await self.find(replace(asked, cursor=found.following))
 
     @property
     def _columns(self) -> list[str]:

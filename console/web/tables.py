@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -20,14 +20,25 @@ def json_file(rows: Sequence[Any], following: str | None) -> web.Response:
     return web.Response(body=body, content_type="application/json", charset="utf-8")
 
 
-def csv_file(name: str, columns: Sequence[str], rows: Iterable[Iterable[Any]]) -> web.Response:
-    """All rows; a text that a spreadsheet would work out has an apostrophe before it."""
-    written = io.StringIO()
-    out = csv.writer(written, lineterminator="\r\n")
-    out.writerow(columns)
-    out.writerows([to_cell(str(cell)) if isinstance(cell, str) else cell for cell in row] for row in rows)
+def csv_file(name: str, columns: Sequence[str], pages: AsyncIterable[Iterable[Iterable[Any]]]) -> web.Response:
+    """All rows, sent as they are found; a text that a spreadsheet would work out has an apostrophe before it.
+
+    Where no more are found in the middle of it, the connection ends before the file does, and whoever reads it is told.
+    """
     headers = {"content-disposition": f'attachment; filename="{name}.csv"'}
-    return web.Response(body=written.getvalue().encode(), content_type="text/csv", charset="utf-8", headers=headers)
+    return web.Response(body=_lines(columns, pages), content_type="text/csv", charset="utf-8", headers=headers)
+
+
+async def _lines(columns: Sequence[str], pages: AsyncIterable[Iterable[Iterable[Any]]]) -> AsyncIterator[bytes]:
+    yield _written([columns])
+    async for rows in pages:
+        yield _written([to_cell(str(cell)) if isinstance(cell, str) else cell for cell in row] for row in rows)
+
+
+def _written(rows: Iterable[Iterable[Any]]) -> bytes:
+    written = io.StringIO()
+    csv.writer(written, lineterminator="\r\n").writerows(rows)
+    return written.getvalue().encode()
 
 
 def address(path: str, query: Mapping[str, str | None]) -> str:

@@ -10,15 +10,19 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import aiohttp
 import msgspec
+import pytest
 
 from agents.clock import utc_now
 from agents.roles.sender.ledger_rows import kept_record
+from schemas.errors import TryLater
 from schemas.formats.cursors import write_cursor
 from schemas.record_key import Keyed
 from schemas.template import StoredTemplate
 from store.erasure import Erasure
 from store.read_models.recorded import Recorded
+from store.sending.deliveries import Deliveries
 from store.sending.ledger import Ledger, Settlement
 from tests.factory import customer, delivery
 from tests.integration.test_deliveries import failed, report, settle
@@ -200,6 +204,34 @@ async def test_the_list_is_a_file_as_well(site: Site) -> None:
     assert ([one["delivery"] for one in page["items"]], page["next"]) == (["d1"], None)
     rows = list(csv.DictReader(io.StringIO((await mine.ask("GET", f"{LIST}.csv")).text)))
     assert {(row["delivery"], row["customer"]) for row in rows} == {(f"d{number}", "'=1+1") for number in range(3)}
+
+
+async def test_a_file_has_all_rows_however_many_they_are(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("console.web.lists._AT_ONCE", 3)
+    await taken_in(site, *(new(number) for number in range(10)))
+    mine = await signed_in(site)
+    rows = list(csv.DictReader(io.StringIO((await mine.ask("GET", f"{LIST}.csv")).text)))
+    assert sorted(row["delivery"] for row in rows) == sorted(f"d{number}" for number in range(10))
+
+
+async def test_a_file_that_cannot_go_on_is_not_taken_for_a_whole_one(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("console.web.lists._AT_ONCE", 3)
+    await taken_in(site, *(new(number) for number in range(10)))
+    mine = await signed_in(site)
+    listed = Deliveries.newest
+
+    async def list_once(*given: Any, **named: Any) -> Any:
+        monkeypatch.setattr(Deliveries, "newest", away)
+        return await listed(*given, **named)
+
+    async def away(*_: Any, **__: Any) -> Any:
+        raise TryLater("the database is away", what="Postgres")
+
+    monkeypatch.setattr(Deliveries, "newest", list_once)
+    with pytest.raises(aiohttp.ClientPayloadError):
+        await mine.ask("GET", f"{LIST}.csv")
 
 
 async def test_decisions_are_listed_by_pages_without_a_loss(site: Site) -> None:

@@ -7,10 +7,13 @@ run alone: `PARTS=core,trivial make bench`; `README.md` says what each is, and w
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import shutil
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -70,6 +73,24 @@ def say(line: str) -> None:
 def main() -> None:
     """Run the parts that are asked for, each on the servers of this run."""
     wanted = os.environ.get("PARTS", ",".join(PARTS)).split(",")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # so that what was started ends with it
+    with _alone():
+        _run(wanted)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Keep another run of this checkout off the folder that both would empty."""
+    FOLDER.parent.mkdir(exist_ok=True)
+    with FOLDER.with_suffix(".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.exit(f"another bench works in {FOLDER}; wait for its end, or run this one in another checkout")
+        yield
+
+
+def _run(wanted: Sequence[str]) -> None:
     shutil.rmtree(FOLDER, ignore_errors=True)
     (FOLDER / "data").mkdir(parents=True)
     servers = Servers(FOLDER / "servers", os.environ, for_load=True)

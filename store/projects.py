@@ -49,12 +49,18 @@ class Projects:
         return None if row is None else _stored(row)
 
     async def save(
-        self, changes: Sequence[tuple[Project, str]], *, applied_by: str, now: datetime, timezone: str = "UTC"
+        self,
+        changes: Sequence[tuple[Project, str]],
+        *,
+        applied_by: str,
+        now: datetime,
+        timezone: str = "UTC",
+        default_project: str | None = None,
     ) -> None:
         """Keep new versions, each with its source, all or nothing. Raises VersionConflict, and CannotStart for a zone
         of limits that the database does not know.
 
-        `timezone` is that of projects which name none.
+        `timezone` is that of projects which name none; the limits of `default_project` are those of the settings.
         """
         async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
             entries = []
@@ -65,7 +71,8 @@ class Projects:
                 row = (one.id, one.version, written, source, applied_by, now, _reached(one))
                 if await connection.fetchval(self._sql["put_project"], *row) is None:
                     raise VersionConflict(f"project {one.id} v{one.version} exists already; plan again and apply")
-                await put_limits(connection, one.id, one.message_limits, one.timezone or timezone)
+                if one.id != default_project:
+                    await put_limits(connection, one.id, one.message_limits, one.timezone or timezone)
                 action: AuditAction = "project.created" if before is None else "project.changed"
                 said = differences(before, one)
                 entries.append(AuditEntry(one.id, applied_by, action, one.id, one.version, said))

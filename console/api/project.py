@@ -38,7 +38,8 @@ class StoredDocument(msgspec.Struct, frozen=True, kw_only=True):
 class ReadProject(msgspec.Struct, frozen=True, kw_only=True):
     """A project, and what its limits leave; without limits any number of messages may leave.
 
-    `document` is null of the default project, which the settings describe, and of one that nobody has described.
+    `document` is null of a project that nobody has described; of the default one it says its brand alone, and the
+    settings the rest.
     """
 
     project: str

@@ -25,7 +25,7 @@ from console.control.git_lock import met_by
 from console.control.plan import Planned
 from deploy.secret import Secret
 from deploy.settings.settings import Settings, load_settings
-from schemas.errors import BadRecord, CannotStart
+from schemas.errors import BadRecord, CannotStart, TryLater
 from schemas.events.event import MAX_ID
 from schemas.record_key import check_parts
 from store.accounts import Accounts, AccountSummary
@@ -147,11 +147,20 @@ async def database(wiring: Wiring) -> AsyncIterator[asyncpg.Pool]:
 
 
 async def project_of(wiring: Wiring) -> ProjectContext:
-    """The project of a command that needs no servers: without a database, as the settings say. Raises TryLater."""
-    if wiring.project == wiring.default_project or not wiring.settings.postgres.dsn.reveal():
-        return ProjectContext.of(wiring.settings, wiring.project)
-    async with database(wiring) as pool:
-        return await stored_project(pool, wiring.settings, wiring.project)
+    """The project of a command that needs no servers: without a database, as the settings say.
+
+    The default one is as they say where the database is away, too. Raises TryLater.
+    """
+    of_settings = ProjectContext.of(wiring.settings, wiring.project)
+    if not wiring.settings.postgres.dsn.reveal():
+        return of_settings
+    try:
+        async with database(wiring) as pool:
+            return await stored_project(pool, wiring.settings, wiring.project)
+    except TryLater:
+        if wiring.project != wiring.default_project:
+            raise
+        return of_settings
 
 
 class Acting(TypedDict):

@@ -55,6 +55,6 @@ def show_command(name: str) -> None:
     found = in_session(lambda opened: projects.show(opened.pool, name, opened.wiring.settings))
     document: JsonObject = {"id": name, "plan": found.plan}
     if found.stored:
-        document = {**msgspec.to_builtins(found.stored.project), "applied_by": found.stored.applied_by}
+        document = {**msgspec.to_builtins(found.stored.project), "applied_by": found.stored.applied_by, **document}
     used = [{"limit": one.span, "used": one.used, "allowed": one.allowed, "free_at": one.free_at} for one in found.uses]
     show_json({**document, "used": used})

@@ -60,14 +60,20 @@ class ProjectContext:
 
     @classmethod
     def of(cls, settings: Settings, project_id: str, document: Project | None = None) -> ProjectContext:
-        """A project as its document describes it, and the settings where that says nothing or is not there."""
+        """A project as its document describes it, and the settings where that says nothing or is not there.
+
+        The default one's document says its brand alone.
+        """
+        brand = _brand(settings.brand, document)
+        if project_id == settings.project_id:
+            brand, document = replace(brand, locale=settings.brand.locale), None
         timezone, own = (document.timezone, document.consents) if document else (None, None)
         values = _values(settings, project_id, document)
         return cls(
             project_id,
             zone_of(timezone) if timezone else settings.zone,
             timezone,
-            _brand(settings.brand, document),
+            brand,
             {"email": tuple(settings.email_accounts)},
             settings.consents if own is None else tuple(own),
             "the settings" if own is None else "the project's document",

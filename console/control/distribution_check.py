@@ -179,7 +179,7 @@ def _attachments(distribution: Distribution) -> Iterator[tuple[str, AttachedUrl]
 def _brand_problems(definition: Definition, brand: Brand) -> tuple[Problem, ...]:
     """The brand's gaps, of which a definition's e-mails need every one filled."""
     missing = ", ".join(f"brand.{name}" for name in brand.missing())
-    reason = f"e-mail needs brand details for its footer. Missing in the settings: {missing}"
+    reason = f"e-mail needs brand details for its footer; `tidings brand set` writes them. Missing: {missing}"
     return tuple(Problem(at, reason) for at, one in definition.templates if one.subject) if missing else ()
 
 

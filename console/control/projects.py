@@ -51,10 +51,21 @@ async def plan(
 
 
 async def save(
-    pool: asyncpg.Pool, plan: Sequence[Planned[ProjectChange]], *, actor: str, now: datetime, timezone: str = "UTC"
+    pool: asyncpg.Pool,
+    plan: Sequence[Planned[ProjectChange]],
+    *,
+    actor: str,
+    now: datetime,
+    timezone: str = "UTC",
+    default_project: str | None = None,
 ) -> None:
-    """Save what differs, in one transaction; `timezone` is the settings'. Raises VersionConflict, TryLater."""
-    await Projects(pool).save(changes(plan), applied_by=actor, now=now, timezone=timezone)
+    """Save what differs, in one transaction; `timezone` and `default_project` are the settings'.
+
+    Raises VersionConflict, TryLater.
+    """
+    await Projects(pool).save(
+        changes(plan), applied_by=actor, now=now, timezone=timezone, default_project=default_project
+    )
 
 
 async def apply(
@@ -70,7 +81,8 @@ async def apply(
 
     Distributions of what is unchanged are looked at as well: an earlier one may have come no further than the save.
     """
-    await save(pool, plan, actor=actor, now=now, timezone=settings.timezone)
+    default = settings.project_id
+    await save(pool, plan, actor=actor, now=now, timezone=settings.timezone, default_project=default)
     written = [one.change[0] for one in plan]
     await quiet_hours.roll_out(pool, written, settings, announce, actor=actor, now=now)
 
@@ -84,7 +96,7 @@ async def listed(pool: asyncpg.Pool) -> list[StoredProject]:
 class ShownProject:
     """A project with what its limits leave.
 
-    `stored` is None of the default one, which the settings describe, and of one that nobody has described.
+    `stored` is None of one that nobody has described; of the default one it says its brand, and the settings the rest.
     """
 
     project_id: str
@@ -95,8 +107,9 @@ class ShownProject:
 
 async def show(pool: asyncpg.Pool, name: str, settings: Settings) -> ShownProject:
     """A project, and how much of its limits is used. Raises NotFound, TryLater."""
-    stored = None if name == settings.project_id else await find(pool, name)
-    return await _shown(pool, name, settings, stored)
+    if name == settings.project_id:
+        return await show_own(pool, name, settings)
+    return await _shown(pool, name, settings, await find(pool, name))
 
 
 async def show_own(pool: asyncpg.Pool, name: str, settings: Settings) -> ShownProject:
@@ -105,8 +118,8 @@ async def show_own(pool: asyncpg.Pool, name: str, settings: Settings) -> ShownPr
 
 
 async def _shown(pool: asyncpg.Pool, name: str, settings: Settings, stored: StoredProject | None) -> ShownProject:
-    undescribed = settings.plan if name == settings.project_id else _UNDESCRIBED
-    plan = stored.project.plan if stored else undescribed
+    described = stored.project.plan if stored else _UNDESCRIBED
+    plan = settings.plan if name == settings.project_id else described
     return ShownProject(name, plan, stored, await Limits(pool).used(name))
 
 

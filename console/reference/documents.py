@@ -138,10 +138,10 @@ _PROJECTS = """\
 # Projects
 
 Written from `streams/documents/project.py` by `python -m console.reference`. `tidings schema project` prints the same
-for editors, `tidings projects apply` keeps documents. The default project has none: the settings say what is its,
-its `cap`, `control_group` and `staff` in the same words. What is left out is the settings' as well, but for those
-three; a brand that is written is whole. Distributions have the brand, the caps, the control group and the staff of when
-they were applied; quiet hours and the country are given to them when a project is.
+for editors, `tidings projects apply` keeps documents. That of the default project may say its brand alone: the settings
+say the rest of it, `cap`, `control_group` and `staff` in the same words. What is left out is the settings' as well, but
+for those three; a brand that is written is whole. Distributions have the brand, the caps, the control group and the
+staff of when they were applied; quiet hours and the country are given to them when a project is.
 
 """
 

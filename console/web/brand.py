@@ -51,7 +51,9 @@ async def save(mine: ProjectVisit) -> web.Response:
     except TidingsError as error:
         return await _respond(mine, form, [FieldProblem("main", as_sentence(inert(error)))])
     said = (
-        "Nothing differs" if planned.what == "unchanged" else "It is saved: messages that are made from now on have it"
+        "Nothing differs"
+        if planned.what == "unchanged"
+        else "It is saved: distributions that are saved from now on have it"
     )
     return await _respond(mine, note=". ".join((said, *control.warnings_of(written))))
 
@@ -73,7 +75,6 @@ async def _respond(
         missing=[one for one in shown if one.name in found.missing],
         seen=found.version,
         is_own=found.is_own,
-        is_default=mine.project_id == mine.wiring.default_project,
         note=note,
         **mine.frame,
     )

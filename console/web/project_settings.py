@@ -156,7 +156,7 @@ class BrandField:
 class BrandPage(ProjectPage):
     """The brand in a form: what e-mail needs, and the rest; `seen` is the version of the project's document.
 
-    `missing` is what e-mail needs and nobody has written. The settings alone describe the one that `is_default`.
+    `missing` is what e-mail needs and nobody has written. `is_own`: it was saved; else it is that of the settings.
     """
 
     template: ClassVar[str] = "brand.html"
@@ -166,7 +166,6 @@ class BrandPage(ProjectPage):
     missing: Sequence[BrandField]
     seen: int
     is_own: bool
-    is_default: bool
     note: str
 
 

@@ -270,11 +270,13 @@ PROJECT = Group(
     }
 )  # fmt: skip
 """All that a project may say."""
+OF_THE_DEFAULT = frozenset({"project", "brand"})
+"""All that the default project may: the settings say the rest, to processes that ask no database as well."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectChecks:
-    """The default project, which has no document, and the e-mail accounts that notices may leave through.
+    """The default project, whose document says its brand alone, and the e-mail accounts that notices may leave through.
 
     `notices_account` is the one that they leave through where a document names none.
     """
@@ -335,8 +337,9 @@ class _Reader(DocumentReader):
     def project(self, source: object) -> JsonObject:
         written = self._document(source, "project", PROJECT.keys)
         read = {} if written is None else self._value(PROJECT, written, "") or {}
-        if read.get("project") == self._checks.default_project:
-            self._problem("project", f"{read['project']} is the default project: the settings say what belongs to it")
+        if written is not None and read.get("project") == self._checks.default_project:
+            for name in (one for one in PROJECT.keys if one in written and one not in OF_THE_DEFAULT):
+                self._problem(name, f"{read['project']} is the default project: the settings say this of it")
         if TRANSACTIONAL in read.get("consents", ()):
             self._problem("consents", f"{TRANSACTIONAL} is not a consent: it is sent without one")
         notices = read.get("notices") or {}

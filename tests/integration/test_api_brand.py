@@ -60,11 +60,12 @@ async def test_a_brand_is_versioned_with_the_document_that_says_all_else_as_befo
     assert (await get(api)).json["brand"] == {"name": "Other", "timezone": "Europe/Warsaw"}
 
 
-async def test_a_project_without_a_document_gets_one_and_the_default_one_is_refused(api: Api) -> None:
-    made = await put(api, BRAND, if_none_match="*")
+@pytest.mark.parametrize("project", ["outlet", "shop"], ids=["another", "the-default-one"])
+async def test_a_project_without_a_document_gets_one(api: Api, project: str) -> None:
+    made = await put(api, BRAND, if_none_match="*", project=project)
     assert (made.status, made.json["plan"], made.json["version"]) == (201, "new", 1)
-    default = await put(api, BRAND, project="shop")
-    assert (default.status, "the settings say" in default.json["errors"][0]["detail"]) == (422, True)
+    found = (await api.ask("GET", "/project/brand", role="viewer", project=project)).json
+    assert (found["is_own"], found["brand"]) == (True, {**BRAND, "on_color": "#ffffff"})
 
 
 async def test_all_that_is_wrong_is_told_with_what_is_allowed(api: Api) -> None:

@@ -88,10 +88,10 @@ async def test_limits_say_what_is_used_and_when_it_is_counted_anew(api: Api) -> 
 async def test_the_default_project_is_described_by_the_settings(api: Api) -> None:
     for query in ("", "?dry_run=true"):
         for headers in ({}, {"if_match": '"v1"'}):
-            answer = await put(api, {"name": "Shop"}, query, "shop", **headers)
+            answer = await put(api, {"name": "Shop", "brand": {"name": "Shop"}}, query, "shop", **headers)
             (problem,) = answer.json["errors"]
-            assert (answer.status, problem["pointer"]) == (422, "/project")
-            assert "shop is the default project: the settings say" in problem["detail"]
+            assert (answer.status, problem["pointer"]) == (422, "/name")
+            assert "shop is the default project: the settings say this" in problem["detail"]
     read = await shown(api, "shop")
     assert (read["is_default"], read["document"], read["plan"]) == (True, None, "paid")
 
@@ -100,6 +100,9 @@ async def test_a_limit_of_the_settings_is_shown_of_the_default_project(api: Api)
     await Limits(api.pool).put("shop", replace(SETTINGS, plan="trial").message_limits, "UTC")
     (limit,) = (await shown(api, "shop"))["limits"]
     assert limit == {"limit": "in_all", "used": 0, "allowed": 10, "free_at": None}
+    assert (await put(api, {"brand": {"name": "Shop"}}, project="shop")).status == 201
+    read = await shown(api, "shop")
+    assert (read["limits"], read["document"]["definition"]["brand"]) == ([limit], {"name": "Shop"})
 
 
 WRONG: tuple[tuple[Any, str], ...] = (

@@ -203,7 +203,7 @@ def test_roll_out_is_refused_whole_where_a_distribution_has_not_what_the_templat
     assert "there is no variable order" in refused.err and "nothing was applied" in refused.err
     Path("tidings.toml").write_text(Path("tidings.toml").read_text().replace("terms_url", "#"))
     unbranded = tidings("templates", "apply", "mails", "--roll-out", "--yes")
-    assert (unbranded.code, "Missing in the settings: brand.terms_url" in unbranded.err) == (1, True)
+    assert (unbranded.code, "Missing: brand.terms_url" in unbranded.err) == (1, True)
     assert [row["version"] for row in tidings("templates", "list", "--json").rows] == [1, 1]
 
 

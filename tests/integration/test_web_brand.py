@@ -72,15 +72,15 @@ async def test_the_second_of_two_is_told_and_loses_nothing_that_was_typed(site: 
     assert (await values(mine))["name"] == "The Shop"
 
 
-async def test_the_settings_alone_describe_the_default_project(site: Site) -> None:
-    """Nothing said where it is written."""
+async def test_the_default_project_keeps_one_as_any_other_and_says_where_it_comes_from(site: Site) -> None:
     mine = await signed_in(site, "admin")
-    page = await mine.ask("GET", "/p/shop/brand")
-    assert page.status == 200 and 'name="seen"' not in page.text
-    assert '[brand]\nname = "Outlet"' in html.unescape(page.text)
-    wrong = await mine.ask("POST", "/p/shop/brand", {"seen": "0", **BRAND})
-    assert (wrong.status, "The settings of the deployment describe" in wrong.text) == (422, True)
-    assert await Projects(site.pool).get("shop") is None
+    assert "It comes from the settings" in (await mine.ask("GET", "/p/shop/brand")).text
+    saved = await mine.ask("POST", "/p/shop/brand", {"seen": "0", **BRAND})
+    assert (saved.status, "It was saved here" in saved.text, "It comes from" in saved.text) == (200, True, False)
+    found = await Projects(site.pool).get("shop")
+    assert found is not None and found.project.brand == BRAND
+    shown = await mine.ask("GET", "/p/shop/settings")
+    assert "It says its brand alone" in shown.text
 
 
 async def test_it_is_for_those_who_may_write_the_project(site: Site) -> None:

@@ -180,7 +180,7 @@ def test_e_mail_is_refused_on_save_where_the_brand_is_incomplete(tmp_path: Path,
         checked(mail_file(tmp_path), brand)
     (problem,) = caught.value.problems
     assert problem.path.endswith("thanks.yaml:5  channels[0].email")
-    named = problem.message.split("Missing in the settings: ")[1].split(", ")
+    named = problem.message.split("Missing: ")[1].split(", ")
     assert sorted(named) == sorted(f"brand.{name}" for name in missing)
 
 

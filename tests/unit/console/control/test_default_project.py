@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -114,6 +115,20 @@ def test_distributions_of_the_default_project_have_them_and_those_of_another_do_
     assert (own.control_group, own.staff) == (ControlGroup(share=250), STAFF)
     assert (own.country, made["outlet"].country) == ("PL", "PL"), "as the timezone, it is that of all who name none"
     assert (made["outlet"].caps, made["outlet"].control_group, made["outlet"].staff) == ([], None, None)
+
+
+def test_its_document_says_its_brand_alone_and_the_settings_all_else(tmp_path: Path) -> None:
+    written = "\n".join(RIGHT[name] for name in ("caps", "control group", "staff", "country"))
+    settings = load(tmp_path, f'{written}\n[brand]\nname = "Old"\nlocale = "pl"\n')
+    checks = ProjectChecks("default", ())
+    own = parse_project({"project": "default", "brand": {"name": "New"}}, checks=checks, version=1, now=NOW)
+    without, kept = ProjectContext.of(settings, "default"), ProjectContext.of(settings, "default", own)
+    assert without.brand_texts == {"name": "Old", "locale": "pl"}
+    assert kept == replace(without, brand=replace(without.brand, name="New"))
+    none = parse_project({"project": "default"}, checks=checks, version=2, now=NOW)
+    assert ProjectContext.of(settings, "default", none) == without
+    with pytest.raises(DefinitionInvalid, match="plan: default is the default project: the settings say this of it"):
+        parse_project({"project": "default", "plan": "trial"}, checks=checks, version=1, now=NOW)
 
 
 def test_quiet_hours_of_the_settings_have_holidays(tmp_path: Path) -> None:

@@ -212,7 +212,6 @@ def brand_page(**changes: Any) -> BrandPage:
     more = BrandField("color", "Color", EVIL, "", EVIL, False)
     given: dict[str, Any] = {
         "here": "/p/shop/brand", "needed": [needed], "more": [more], "missing": [needed], "seen": 3, "is_own": True,
-        "is_default": False,
         "note": EVIL, **frame(),
     }  # fmt: skip
     return BrandPage(**(given | changes))
@@ -297,7 +296,7 @@ MADE: tuple[tuple[type[ListPage], dict[str, Any]], ...] = (
     (UsersPage, {"roles": ROLES["roles"], "here": "/p/shop/users", "rows": USERS}),
     (UsersPage, {**INVITED, "here": "/p/shop/users", "rows": USERS}),
     (DistributionsPage, {"here": "/p/shop/distributions", "rows": DISTRIBUTIONS, "missing": EVIL}),
-    (DistributionsPage, {"here": "/p/shop/distributions", "rows": DISTRIBUTIONS, "deleted": EVIL}),
+    (DistributionsPage, {"here": "/p/shop/distributions", "rows": DISTRIBUTIONS, "deleted": EVIL, "is_new": True}),
     (MessagesPage, {"here": "/p/shop/messages", "rows": MESSAGES, "missing": EVIL, "caption": "Messages"}),
     (MessagesPage, {"here": "/p/shop/messages", "rows": MESSAGES, "caption": "Messages", "resend": "/p/shop/resend"}),
     (ResendPage, RESEND),
@@ -329,8 +328,7 @@ PAGES: tuple[ProjectPage, ...] = (
     segment(1, granted=WRITES, problems=[FieldProblem("sure", EVIL)], is_managed=True),
     workers(), workers(workers=[], partitions=[], others=0, missing=None),
     brand_page(),
-    brand_page(is_default=True),
-    brand_page(is_default=True, missing=[], problems=[FieldProblem("main", EVIL)]),
+    brand_page(missing=[], problems=[FieldProblem("main", EVIL)]),
     brand_page(is_own=False, note="", missing=[], problems=[FieldProblem("name", EVIL), FieldProblem("color", EVIL)]),
     new_import(), new_import(kind="customers", given={**import_form(), "skip_wrong": "yes"}),
     new_import(campaigns=[], problems=[FieldProblem(one, EVIL) for one in ("campaign", "file", "file")]),

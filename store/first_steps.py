@@ -13,12 +13,13 @@ from store.sql import queries
 
 @dataclass(frozen=True, slots=True)
 class FirstThings:
-    """One of each, or not; `has_sent` of any message, or test of the distribution that was named."""
+    """One of each, or not; `has_tested` of the distribution that was named."""
 
     has_account: bool
     has_template: bool
     has_customer: bool
-    has_sent: bool
+    has_tested: bool
+    has_message: bool
 
 
 async def first_things(pool: asyncpg.Pool, project_id: str, distribution: str | None) -> FirstThings:
@@ -28,8 +29,11 @@ async def first_things(pool: asyncpg.Pool, project_id: str, distribution: str | 
     return FirstThings(**row)
 
 
-async def without_distributions(pool: asyncpg.Pool, project_ids: Sequence[str]) -> set[str]:
-    """Of some projects those that have not had a distribution yet. Raises TryLater while Postgres is away."""
+async def new_projects(pool: asyncpg.Pool, project_ids: Sequence[str]) -> set[str]:
+    """Of some projects those that have sent nothing yet, and have built something this week or never.
+
+    Raises TryLater while Postgres is away.
+    """
     async with passing_errors(pool):
-        rows = await pool.fetch(queries("first_steps")["without_distributions"], list(project_ids))
+        rows = await pool.fetch(queries("first_steps")["new_projects"], list(project_ids))
     return {row["project_id"] for row in rows}

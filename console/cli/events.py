@@ -13,11 +13,12 @@ import typer
 from agents.broker.reader import TopicReader
 from agents.clock import utc_now
 from console.cli import terminal
-from console.cli.context import load_wiring, read_settings, wiring_of
+from console.cli.context import Session, in_session, load_wiring, read_settings, wiring_of
 from console.cli.terminal import fail, must_exist, show_json, show_rows, show_text
 from console.control import events
 from schemas.errors import BadRecord
 from schemas.events.triggers import TRIGGERS
+from schemas.record import JsonObject
 
 commands = typer.Typer()
 
@@ -27,12 +28,27 @@ def sample_command(
     event: Annotated[
         str | None, typer.Argument(metavar="TYPE", help="An event type; without one, all are listed.")
     ] = None,
+    distribution: Annotated[
+        str, typer.Option(metavar="ID", help="One that it sends: of its trigger's type, about what that names.")
+    ] = "",
+    customer: Annotated[str, typer.Option(metavar="ID", help="Whom it is about, whose kept profile counts.")] = "",
 ) -> None:
     """Print a valid event of a type, to try a distribution on or to publish."""
-    if event is None:
-        show_rows(("type", "topic"), [(one.type, one.topic) for one in TRIGGERS.values()], as_json=False)
+    if event and distribution:
+        raise typer.BadParameter("name an event type, or a distribution")
+    if distribution:
+        show_json(events.as_new(in_session(lambda opened: _sample_for(opened, distribution)), utc_now(), customer))
+    elif event:
+        show_json(events.sample(event, wiring_of(read_settings()).project, utc_now(), customer))
     else:
-        show_json(events.sample(event, wiring_of(read_settings()).project, utc_now()))
+        show_rows(("type", "topic"), [(one.type, one.topic) for one in TRIGGERS.values()], as_json=False)
+
+
+async def _sample_for(opened: Session, distribution: str) -> JsonObject:
+    from console.control.preview.messages import from_store, sample_event  # with all that renders messages
+
+    found = await from_store(opened.pool, opened.project_id, distribution)
+    return sample_event(found.distribution, opened.project_id)
 
 
 @commands.command("publish")

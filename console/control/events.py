@@ -68,12 +68,20 @@ class Reading:
         return cls(project_id, limits.max_future, now, customers, limits.max_event_bytes)
 
 
-def sample(event_type: str, project_id: str, now: datetime) -> JsonObject:
-    """A valid event of a type, created now. Raises NotFound."""
+def sample(event_type: str, project_id: str, now: datetime, customer: str = "") -> JsonObject:
+    """A valid event of a type, created now; about a customer by its id, where one is named. Raises NotFound."""
     if event_type not in TRIGGERS:
         raise not_found("event type", event_type, TRIGGERS, see="tidings sample")
-    made = TRIGGERS[event_type].sample(project_id=project_id, event_id=f"ev_sample_{now:%Y%m%d%H%M%S%f}")
-    return {**made, "created_at": now}
+    return as_new(TRIGGERS[event_type].sample(project_id=project_id), now, customer)
+
+
+def as_new(event: JsonObject, now: datetime, customer: str = "") -> JsonObject:
+    """A sample as an event that happens now: another one than that of a moment ago.
+
+    Of a customer who is named it has the id alone, so that the profile that is kept counts.
+    """
+    data = {**event["data"], "customer": {"id": customer}} if customer else event["data"]
+    return {**event, "id": f"ev_sample_{now:%Y%m%d%H%M%S%f}", "created_at": now, "data": data}
 
 
 def customer_of(event: Mapping[str, Any]) -> str:

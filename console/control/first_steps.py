@@ -11,10 +11,11 @@ from console.control import accounts, distributions
 from console.control.context import stored_project
 from deploy.settings.settings import Settings
 from schemas.distribution import Distribution
+from schemas.events.triggers import TRIGGERS
 from store.accounts import Accounts
 from store.first_steps import first_things
 
-StepName = Literal["account", "brand", "template", "customer", "distribution", "test"]
+StepName = Literal["account", "brand", "template", "customer", "distribution", "test", "event"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +28,14 @@ class FirstStep:
 
 @dataclass(frozen=True, slots=True)
 class FirstSteps:
-    """All steps in their order, and the distribution that they are about; None before there is one."""
+    """All steps in their order, and the distribution that they are about; None before there is one.
+
+    `is_by_hand`: no event of others starts it, somebody sends it.
+    """
 
     steps: tuple[FirstStep, ...]
     distribution: str | None
+    is_by_hand: bool = False
 
     @property
     def next(self) -> StepName | None:
@@ -51,9 +56,11 @@ async def first_steps(pool: asyncpg.Pool, settings: Settings, project_id: str) -
         "template": things.has_template or _does_without(rule),
         "customer": things.has_customer,
         "distribution": bool(live),
-        "test": things.has_sent,
+        "test": things.has_tested or things.has_message,
+        "event": things.has_message,
     }
-    return FirstSteps(tuple(FirstStep(name, is_done) for name, is_done in done.items()), rule.id if rule else None)
+    steps = tuple(FirstStep(name, is_done) for name, is_done in done.items())
+    return FirstSteps(steps, rule.id if rule else None, rule is not None and TRIGGERS[rule.trigger.event].addressed)
 
 
 def _does_without(rule: Distribution | None) -> bool:

@@ -24,7 +24,7 @@ from console.web.pages import (
 )
 from console.web.visit import Visit
 from schemas.errors import DefinitionInvalid
-from store.first_steps import without_distributions
+from store.first_steps import new_projects
 from store.sign_ins import MustWait
 
 
@@ -32,8 +32,8 @@ async def start(visit: Visit) -> web.Response:
     """The user, and the projects that they are in."""
     who = visit.signed_in
     roles = await visit.door.users.roles(who.session.user_id)
-    empty = await without_distributions(visit.pool, list(roles))
-    projects = [ShownProject(project_id, role, project_id in empty) for project_id, role in sorted(roles.items())]
+    new = await new_projects(visit.pool, list(roles))
+    projects = [ShownProject(project_id, role, project_id in new) for project_id, role in sorted(roles.items())]
     return respond(StartPage(who=who.display_name, email=who.email, projects=projects))
 
 

@@ -15,6 +15,7 @@ from console.web.projects import ProjectVisit, distribution_path
 from console.web.summary import trigger_words
 from schemas.closed import DistributionStatus, members
 from schemas.distribution import Distribution
+from store.first_steps import new_projects
 
 _PERIOD = timedelta(hours=24)
 
@@ -28,7 +29,9 @@ async def _find(asked: Asked) -> Found[DistributionRow]:
     page, following = page_of(found, asked.limit, lambda one: one.id)
     if not page:
         return Found()
-    return Found(await _counted(mine, page), following, {"missing": await mine.lag.in_words(mine.pool, mine.now)})
+    missing = await mine.lag.in_words(mine.pool, mine.now)
+    is_new = bool(await new_projects(mine.pool, [mine.project_id]))
+    return Found(await _counted(mine, page), following, {"missing": missing, "is_new": is_new})
 
 
 async def _counted(mine: ProjectVisit, page: Sequence[Distribution]) -> list[DistributionRow]:

@@ -58,10 +58,21 @@ _STEPS: Mapping[StepName, _Said] = {
         "/distributions/new", "Build a distribution", "distributions:write",
     ),
     "test": _Said(
-        "The first message", "Look at it as senders make it, and send it to yourself as a test.",
+        "A test of it", "Look at it as senders make it, and send it to yourself as a test.",
         "/preview", "Preview, and send a test", "distributions:read",
     ),
+    "event": _Said(
+        "The first message", "Your systems publish the events, into topics or over the API. For the first a command "
+        "does: put the id of your customer in the place of CUSTOMER. The message is there a moment later.",
+        "/messages", "See what became of it", "deliveries:read",
+        "tidings sample --distribution {distribution} --customer CUSTOMER --project {project} > event.json\n"
+        "tidings publish event.json --project {project}",
+    ),
 }  # fmt: skip
+_BY_HAND = _Said(
+    "The first message", "No event starts it: somebody sends it, to one customer or to a segment.",
+    "/sends/new", "Send it", "sends:write",
+)  # fmt: skip
 
 
 async def show(mine: ProjectVisit) -> web.Response:
@@ -78,15 +89,16 @@ async def show(mine: ProjectVisit) -> web.Response:
 
 
 def _step(mine: ProjectVisit, found: FirstSteps, one: FirstStep) -> ShownFirstStep:
-    said = _STEPS[one.name]
+    said = _BY_HAND if one.name == "event" and found.is_by_hand else _STEPS[one.name]
     state = "done" if one.is_done else "next" if one.name == found.next else "open"
     path, waits_for = f"{base_of(mine.project_id)}{said.path}", ""
-    if one.name == "test":
+    if one.name in ("test", "event"):
         path = address(path, {"distribution": found.distribution})
         waits_for = "" if found.distribution else "There has to be a distribution first."
-    elif not may(mine.role, said.asks):
+    if not waits_for and not may(mine.role, said.asks):
         waits_for = f"This is for {' and '.join(roles_with(said.asks))}."
-    command = said.command.format(project=mine.project_id) if said.command else ""
+    names = {"project": mine.project_id, "distribution": found.distribution}
+    command = said.command.format(**names) if said.command and not (one.name == "event" and waits_for) else ""
     return ShownFirstStep(said.title, said.text, state, None if waits_for else path, said.link, command, waits_for)
 
 

@@ -166,11 +166,11 @@ class PasskeysPage(Page):
 
 @dataclass(frozen=True, slots=True)
 class ShownProject:
-    """A project that one is in; an empty one has not had a distribution yet."""
+    """A project that one is in; a new one has not sent a message yet."""
 
     project_id: str
     role: str
-    is_empty: bool = False
+    is_new: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,12 +62,16 @@ class DistributionRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DistributionsPage(ListPage):
-    """The distributions of a project; `missing` says what is not counted yet, `deleted` which one was deleted."""
+    """The distributions of a project; `missing` says what is not counted yet, `deleted` which one was deleted.
+
+    `is_new`: there are some, and no message has left yet.
+    """
 
     template: ClassVar[str] = "distributions.html"
     title: str = "Distributions"
     rows: Sequence[DistributionRow]
     missing: str | None = None
+    is_new: bool = False
     deleted: str = ""
 
 

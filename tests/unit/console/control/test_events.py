@@ -55,6 +55,10 @@ def test_a_sample_of_each_type_can_be_published(event_type: str) -> None:
     made = sample(event_type, "shop", NOW)
     assert made["created_at"] == NOW and customer_of(made)
     assert read_line(WIRE, line(made), EVENTS)[0] == TRIGGERS[event_type].topic
+    other = sample(event_type, "shop", NOW + timedelta(microseconds=1), "c9")
+    topic, key, record = read_line(WIRE, line(other), EVENTS)
+    assert (topic, key, other["data"]["customer"]) == (TRIGGERS[event_type].topic, b"c9", {"id": "c9"})
+    assert record.id != made["id"], "another event"
 
 
 def test_an_unknown_type_is_said_with_the_nearest() -> None:

@@ -64,7 +64,7 @@ EXAMPLES: tuple[Page, ...] = (
     PasskeysPage(who=EVIL, passkeys=[], has_password=False, problems=[FieldProblem("passkey", EVIL)]),
     PasskeysPage(who=EVIL, passkeys=[], is_offered=False),
     StartPage(who=EVIL, email=EVIL, projects=[ShownProject(EVIL, "admin")]),
-    StartPage(who=EVIL, email=EVIL, projects=[ShownProject(EVIL, "admin", is_empty=True)]),
+    StartPage(who=EVIL, email=EVIL, projects=[ShownProject(EVIL, "admin", is_new=True)]),
     StartPage(who=EVIL, email=EVIL, projects=[]),
 )
 

@@ -70,7 +70,7 @@ def problem_of(one: ImportProblem) -> ShownImportProblem:
 def _more(mine: ProjectVisit) -> Mapping[str, Any]:
     note = "It is not gone on with; what was added stays." if mine.query.get("canceled") == "1" else ""
     if mine.query.get("began"):
-        note = "It is handed in. Its state below says how far it is; show the page again to see it go on."
+        note = "It is handed in. Its state below says how far it is."
     writes: tuple[tuple[str, Permission], ...] = (("codes", "campaigns:write"), ("customers", "customers:write"))
     kinds = [kind for kind, asks in writes if may(mine.role, asks)]
     return {"may_cancel": may(mine.role, "imports:cancel"), "hands_in": kinds, "note": note}

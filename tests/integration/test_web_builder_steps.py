@@ -335,6 +335,18 @@ async def test_everything_from_outside_is_text(site: Site) -> None:
         assert ("<script>" in page.text, "\u202e" in shown) == (False, False), where
 
 
+async def test_what_nobody_has_chosen_is_to_be_chosen(site: Site) -> None:
+    mine = await signed_in(site, "editor")
+    text = "distribution: a\n"
+    assert problems(await press(mine, await at(mine, text, "trigger"), "next")) == ["Event: choose one"]
+    text += "trigger: customer.order.paid\nchannels: [{sms: {text: Hi}}]\n"
+    page = await press(mine, await at(mine, text, "channels"), "next")
+    assert set(problems(page)) >= {"For whom it is: choose one"}
+    assert "/p/shop/accounts/new" not in page.text, "an editor keeps no accounts"
+    theirs = await at(await signed_in(site, "admin"), text, "channels")
+    assert 'href="/p/shop/accounts/new?channel=sms"' in theirs.text
+
+
 async def test_the_summary_says_what_is_missing_and_leads_there(site: Site) -> None:
     mine = await signed_in(site, "editor")
     page = await at(mine, "distribution: a\ntrigger: customer.order.paid\nchannels: []\n", "summary")

@@ -12,7 +12,7 @@ from console.web.builder import guard_form
 from console.web.builder.asked import Asked
 from console.web.builder.fields import Bound, changes
 from console.web.builder.known import Known
-from console.web.builder.records import FormField, Section
+from console.web.builder.records import CHOOSE, FormField, Section
 from schemas.closed import Action, WhenEmpty
 from schemas.events.triggers import ACTION_NAMES, BACKFILLED, MANUAL, PUBLISHED, TRIGGERS, Trigger
 from streams.conditions.fields import Fields
@@ -106,7 +106,7 @@ def trigger_sections(asked: Asked, known: Known) -> list[Section]:
             "What has to happen.",
             "choice",
             _events(event_of(values)),
-            "choose one",
+            CHOOSE,
             path="trigger",
         )
         made.append(Section("Trigger", (event, *_selectors(values, trigger, known))))
@@ -214,7 +214,7 @@ def _acting(action: Action, known: Known) -> list[Bound]:
             empty = list(_EMPTY.items())
             return [
                 Bound(("publish", "campaign"), "Campaign", none or "Whose code is published.", choices=campaigns,
-                      nothing="choose one"),
+                      nothing=CHOOSE),
                 Bound(("publish", "when_empty"), "Where no code is left", choices=empty, nothing="as usual: stop"),
             ]  # fmt: skip
         case "promote":
@@ -222,8 +222,8 @@ def _acting(action: Action, known: Known) -> list[Bound]:
             none = "" if campaigns else "There is no campaign with promotion tiers yet: tidings campaigns apply"
             return [
                 Bound(("promote", "campaign"), "Campaign", none or "Whose tier is told of.", choices=campaigns,
-                      nothing="choose one"),
-                Bound(("promote", "tier"), "Tier", choices=known.promotion_tiers(), nothing="choose one"),
+                      nothing=CHOOSE),
+                Bound(("promote", "tier"), "Tier", choices=known.promotion_tiers(), nothing=CHOOSE),
             ]  # fmt: skip
         case _:
             return []

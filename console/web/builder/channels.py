@@ -12,7 +12,7 @@ from console.web.builder.asked import Asked
 from console.web.builder.begin import action_of, trigger_of
 from console.web.builder.fields import Bound, Holds, Place, changes
 from console.web.builder.known import Known
-from console.web.builder.records import Button, Section
+from console.web.builder.records import CHOOSE, Button, Section
 from schemas.closed import ChannelOrder, Reach, members
 from schemas.distribution import TRANSACTIONAL
 from streams.channels.tables import CHANNEL_RULES
@@ -67,7 +67,8 @@ def _channel(values: Mapping[str, Any], number: int, name: str, known: Known, re
     kept = {key: value for key, value in body.items() if key not in shown}
     first = tuple(one.field(values) for one in mine if one.at[-1] in _FIRST)
     more = tuple(one.field(values) for one in mine if one.at[-1] not in _FIRST)
-    return Section(name, first, "", more, written(kept) if kept else "", remove=remove)
+    needs = "" if _has_account(name, known) else name
+    return Section(name, first, "", more, written(kept) if kept else "", remove=remove, needs_account=needs)
 
 
 def _bounds(number: int, name: str, known: Known) -> list[Bound]:
@@ -83,7 +84,7 @@ def _bound(at: Place, channel: str, name: str, key: Key, known: Known) -> Bound 
     if name == "account":
         accounts = [(one, one) for one in known.accounts.get(channel, ())]
         none = f"There is no account of {channel} yet: tidings accounts add {channel}"
-        return Bound(at, label, "" if accounts else none, choices=accounts or [("", "none yet")], nothing="choose one")
+        return Bound(at, label, "" if accounts else none, choices=accounts or [("", "none yet")], nothing=CHOOSE)
     if name == "template":
         templates = [(one, one) for one in known.templates]
         return Bound(at, label, hint, choices=templates, nothing="none: the text below, or the default")
@@ -101,7 +102,7 @@ def _consent(known: Known) -> list[Bound]:
         (one, _NEEDED if one == TRANSACTIONAL else f"{one}: those who have given this consent")
         for one in known.consents
     ]
-    return [Bound(("consent",), "For whom it is", choices=choices, nothing="choose one")]
+    return [Bound(("consent",), "For whom it is", choices=choices, nothing=CHOOSE)]
 
 
 def _together() -> list[Bound]:
@@ -121,7 +122,9 @@ def _addable(asked: Asked, known: Known) -> Section:
     others = ", ".join(name for name in CHANNEL_RULES if name not in usable)
     why = "They need an account, which tidings accounts add makes, or another trigger"
     buttons = tuple(Button(f"add:{one}", f"+ {one}", "Add this channel") for one in usable)
-    return Section("Add a channel", hint=f"Not yet: {others}. {why}." if others else "", buttons=buttons)
+    lacking = next((name for name in CHANNEL_RULES if not _has_account(name, known)), "")
+    hint = f"Not yet: {others}. {why}." if others else ""
+    return Section("Add a channel", hint=hint, buttons=buttons, needs_account=lacking)
 
 
 def _has_account(name: str, known: Known) -> bool:

@@ -12,7 +12,7 @@ from console.control.drafts import ChangedMeanwhile, DraftProblem, DraftWrong
 from console.web.builder import begin, channels, timing
 from console.web.builder.asked import Asked
 from console.web.builder.known import Known, known_to
-from console.web.builder.records import BuilderFormPage, FormField, Section
+from console.web.builder.records import CHOOSE, BuilderFormPage, FormField, Section
 from console.web.builder.steps import ACTION, CHANNELS, MODE, TIMING, TRIGGER
 from console.web.pages import FieldProblem, respond
 from console.web.words import inert
@@ -96,14 +96,20 @@ def _top(path: str) -> str:
 def at_fields(sections: Sequence[Section], found: Sequence[DraftProblem]) -> Iterator[FieldProblem]:
     """Problems at their fields, those of one field as one."""
     fields = [field for one in sections for field in (*one.fields, *one.more)]
-    labels = {field.name: field.label for field in fields}
+    shown = {field.name: field for field in fields}
     said: dict[str, list[str]] = {}
     for one in found:
         name = _field_of(one.path, fields)
-        label = f"{labels[name]}: " if name in labels else f"{one.path}: " if one.path else ""
-        said.setdefault(name, []).append(f"{label}{inert(one.message)}" if not said.get(name) else inert(one.message))
+        label = f"{shown[name].label}: " if name in shown else f"{one.path}: " if one.path else ""
+        message = CHOOSE if name in shown and _is_to_be_chosen(shown[name]) else inert(one.message)
+        said.setdefault(name, []).append(message if said.get(name) else f"{label}{message}")
     for name, messages in said.items():
         yield FieldProblem(name, "; ".join(messages))
+
+
+def _is_to_be_chosen(field: FormField) -> bool:
+    """True where nothing is chosen yet, of what has to be: then all that is wrong is that."""
+    return field.kind == "choice" and not field.value and field.nothing == CHOOSE
 
 
 def _field_of(path: str, fields: Sequence[FormField]) -> str:

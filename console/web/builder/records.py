@@ -76,6 +76,8 @@ class BuilderTextPage(BuilderPage):
 
 
 FieldKind = Literal["text", "lines", "choice"]
+CHOOSE = "choose one"
+"""In the place of a value where one of the choices has to be taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ class Section:
     """Fields that stand together, those that are `more` behind a fold; `kept` is YAML that has no field.
 
     `is_row` where they stand side by side, `level` says how far they are set in; `remove` takes all of it out of the
-    document.
+    document. `needs_account` of this channel before it can be filled in.
     """
 
     legend: str
@@ -123,6 +125,7 @@ class Section:
     level: int = 0
     remove: Button | None = None
     buttons: Sequence[Button] = ()
+    needs_account: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

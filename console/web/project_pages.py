@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import ClassVar, Literal
 
@@ -41,7 +41,8 @@ NAVIGATION: tuple[tuple[str, str, Permission], ...] = (
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectPage(Page):
     """The parts that every page of a project has; `projects` are all that the user is in, `zone` is the project's,
-    and `granted` are the permissions of their role. `live` is the address of what changes on it."""
+    and `granted` are the permissions of their role. `people` are names of its users, by what the audit log calls them.
+    `live` is the address of what changes on it."""
 
     project: str
     projects: Sequence[str]
@@ -49,6 +50,7 @@ class ProjectPage(Page):
     now: datetime
     zone: tzinfo
     granted: frozenset[Permission] = frozenset()
+    people: Mapping[str, str] = field(default_factory=dict)
     live: str | None = None
 
 

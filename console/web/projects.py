@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypedDict
@@ -26,6 +27,7 @@ from console.web.words import as_sentence, inert
 from schemas.access import GRANTS, AccessRole, Permission, may, roles_with
 from schemas.errors import BadQuestion
 from store.managed import Locked
+from store.users import Member
 
 
 class Frame(TypedDict):
@@ -38,6 +40,7 @@ class Frame(TypedDict):
     now: datetime
     zone: Any
     granted: frozenset[Permission]
+    people: Mapping[str, str]
     live: str | None
 
 
@@ -52,6 +55,7 @@ class ProjectVisit:
     wiring: Wiring
     now: datetime
     lag: Lag
+    people: Mapping[str, str]
     announce: Announce
     """Announces to Kafka what was saved; where it is away, workers do that later."""
     is_live: bool = False
@@ -99,6 +103,7 @@ class ProjectVisit:
             now=self.now,
             zone=self.context.zone,
             granted=GRANTS[self.role],
+            people=self.people,
             live=self.visit.request.path_qs if self.is_live else None,
         )
 
@@ -136,10 +141,10 @@ class Projects:
             if project_id not in roles:
                 raise web.HTTPNotFound
             context = await stored_project(visit.pool, self._wiring.settings, project_id)
-            role = roles[project_id]
+            role, people = roles[project_id], people_of(await visit.door.users.of_project(project_id))
             mine = ProjectVisit(
-                visit, role, tuple(sorted(roles)), context, self._wiring, self._now(), self._lag, self.announcer,
-                route.is_live,
+                visit, role, tuple(sorted(roles)), context, self._wiring, self._now(), self._lag, people,
+                self.announcer, route.is_live,
             )  # fmt: skip
             if not may(role, route.permission):
                 return _refused(mine, route.permission)
@@ -151,6 +156,13 @@ class Projects:
                 return message(mine, "This cannot be asked", as_sentence(str(error)), 422)
 
         return answer
+
+
+def people_of(members: Sequence[Member]) -> Mapping[str, str]:
+    """The names of a project's users, by whom the audit log says did something; two of one name have their ids, too."""
+    names = {actor_of(one.user_id): one.display_name for one in members if one.display_name}
+    times = Counter(names.values())
+    return {actor: name if times[name] == 1 else f"{name} ({actor})" for actor, name in names.items()}
 
 
 def base_of(project_id: str) -> str:

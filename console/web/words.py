@@ -115,6 +115,11 @@ def change(now: int, before: int) -> str:
     return f"{'+' if by > 0 else '-'}{max(1, round(abs(by)))} %"
 
 
+def person(actor: str, people: Mapping[str, str]) -> str:
+    """Whoever did something, by their name where they are a user of the project, else as the audit log has them."""
+    return inert(people.get(actor, actor))
+
+
 def segment(text: str) -> str:
     """A text as a part of an address between two slashes."""
     return quote(text, safe="")
@@ -134,5 +139,5 @@ def named(change: Mapping[str, Any]) -> str:
 
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "inert": inert, "ago": ago, "exact": exact, "number": number, "segment": segment,
-    "indented": indented, "named": named, "one_of": one_of,
+    "indented": indented, "named": named, "one_of": one_of, "person": person,
 }  # fmt: skip

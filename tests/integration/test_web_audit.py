@@ -48,6 +48,9 @@ async def test_a_change_tells_who_did_what_to_which_thing(site: Site) -> None:
                  '"priority": 9'):  # fmt: skip
         assert said in row, said
     assert "user.signed_in" in page.text, "a request tells where it came from"
+    assert '<bdi>Jo &amp; Co</bdi> <code class="id">user:' in page.text, (
+        "a user has a name, and the id that is asked for"
+    )
     assert "from 127.0.0.1" in page.text
 
 

@@ -7,7 +7,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from console.web.words import ago, change, exact, inert, left, number, segment, share
+from console.web.projects import people_of
+from console.web.words import ago, change, exact, inert, left, number, person, segment, share
+from store.users import Member
 
 NOW = datetime(2026, 11, 29, 10, tzinfo=UTC)
 
@@ -22,6 +24,19 @@ NOW = datetime(2026, 11, 29, 10, tzinfo=UTC)
 )  # fmt: skip
 def test_a_moment_is_said_by_its_distance(before: timedelta, said: str) -> None:
     assert ago(NOW - before, NOW) == said
+
+
+def member(user_id: str, name: str | None) -> Member:
+    state = "active" if name else "invited"
+    return Member("shop", user_id, f"{user_id}@shop.example", "admin", "ann", NOW, NOW, state, name, None)  # type: ignore[arg-type]
+
+
+def test_whoever_did_something_is_called_by_their_name() -> None:
+    people = people_of([member("usr_1", "Anna"), member("usr_2", None), member("usr_3", "Jo"), member("usr_4", "Jo")])
+    assert person("user:usr_1", people) == "Anna"
+    assert person("user:usr_3", people) == "Jo (user:usr_3)", "two of one name are told apart"
+    assert [person(one, people) for one in ("user:usr_2", "key:ci", "anna")] == ["user:usr_2", "key:ci", "anna"]
+    assert "\u202e" not in person("user:usr_5", people_of([member("usr_5", "a\u202eb")]))
 
 
 def test_a_moment_is_exact_in_its_zone() -> None:

@@ -48,9 +48,9 @@ async def show(pool: asyncpg.Pool, settings: Settings, project_id: str) -> Shown
 
 
 async def plan(
-    pool: asyncpg.Pool, brand: JsonObject, settings: Settings, project_id: str, now: datetime
+    pool: asyncpg.Pool, brand: JsonObject | None, settings: Settings, project_id: str, now: datetime
 ) -> Planned[ProjectChange]:
-    """The plan of giving a project another brand, whole; its document says all else as before.
+    """The plan of giving a project another brand, whole, or that of the settings; its document says all else as before.
 
     Raises DefinitionInvalid with all problems, each with its path within the brand.
     """
@@ -76,11 +76,13 @@ def warnings_of(texts: JsonObject) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _with_brand(stored: StoredProject | None, project_id: str, brand: JsonObject) -> Document:
+def _with_brand(stored: StoredProject | None, project_id: str, brand: JsonObject | None) -> Document:
     written: JsonObject = {"project": project_id}
     if stored is not None:
         (written,) = (one.plain for one in parse_documents(projects.own_source(stored), ""))
-    whole = {**written, "brand": brand}
+    whole = {name: one for name, one in written.items() if name != "brand"}
+    if brand is not None:
+        whole["brand"] = brand
     return json_document(whole, msgspec.json.encode(whole).decode())
 
 

@@ -156,5 +156,8 @@ async def _may_reset(change: UserChange, link: Link, user: User) -> None:
 
 
 def _over() -> NotFound:
-    message = "this link was used, is over, or was never there; ask for another one"
+    message = (
+        "this link was used, is over, or was never there; ask for another one. The pages print one whenever they start "
+        "and nobody is there yet"
+    )
     return NotFound(message, kind="link", name="", meant=None)

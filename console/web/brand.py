@@ -33,16 +33,18 @@ async def show(mine: ProjectVisit) -> web.Response:
 
 
 async def save(mine: ProjectVisit) -> web.Response:
-    """Put what is written in the place of the brand that there is. Raises TryLater."""
+    """Put what is written, or that of the settings, in the place of the brand that there is. Raises TryLater."""
     form = await mine.visit.form()
     written: JsonObject = {name: text for name in BRAND.keys if (text := form.get(name, "").strip())}
+    is_given_up = form.get("do") == "forget"
     settings = mine.wiring.settings
     try:
         if any("\0" in text for text in written.values()):
             raise TidingsError("texts must not contain U+0000")
         if form.get("seen") != str(await projects.version(mine.pool, mine.project_id)):
             raise VersionConflict(_CHANGED)
-        planned = await control.plan(mine.pool, written, settings, mine.project_id, mine.now)
+        brand = None if is_given_up else written
+        planned = await control.plan(mine.pool, brand, settings, mine.project_id, mine.now)
         await projects.apply(mine.pool, [planned], settings, mine.announce, actor=mine.actor, now=mine.now)
     except TryLater:
         raise
@@ -50,11 +52,11 @@ async def save(mine: ProjectVisit) -> web.Response:
         return await _respond(mine, form, [_problem(one.path, one.message) for one in error.problems])
     except TidingsError as error:
         return await _respond(mine, form, [FieldProblem("main", as_sentence(inert(error)))])
-    said = (
-        "Nothing differs"
-        if planned.what == "unchanged"
-        else "It is saved: distributions that are saved from now on have it"
-    )
+    if planned.what == "unchanged":
+        said = "Nothing differs"
+    else:
+        what = "That of the settings counts again" if is_given_up else "It is saved"
+        said = f"{what}: distributions that are saved from now on have it"
     return await _respond(mine, note=". ".join((said, *control.warnings_of(written))))
 
 

@@ -81,6 +81,10 @@ async def test_the_default_project_keeps_one_as_any_other_and_says_where_it_come
     assert found is not None and found.project.brand == BRAND
     shown = await mine.ask("GET", "/p/shop/settings")
     assert "It says its brand alone" in shown.text
+    back = await mine.ask("POST", "/p/shop/brand", {"seen": "1", "do": "forget", "name": "Another"})
+    assert ("That of the settings counts again" in back.text, "It comes from the settings" in back.text) == (True, True)
+    found = await Projects(site.pool).get("shop")
+    assert found is not None and (found.project.version, found.project.brand) == (2, None)
 
 
 async def test_it_is_for_those_who_may_write_the_project(site: Site) -> None:

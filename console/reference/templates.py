@@ -16,6 +16,7 @@ from channels.templates.filters import WORD_LANGUAGES
 from console.cli.templates import templates_app
 from console.control.context import brand_texts
 from console.control.designs import default_templates
+from console.control.preview.offered import ASKED_FOR
 from console.control.preview.samples import SAMPLE_BRAND
 from schemas.closed import Action
 from schemas.events.samples import OBJECTS
@@ -50,31 +51,6 @@ SECTION_EXAMPLES: dict[str, str] = {
     "divider": "divider()",
 }
 """Section to a call of it."""
-
-ASKED_FOR: tuple[tuple[str, str, str], ...] = (
-    ("the customer's name", "customer.order.paid", '{{ customer.name | default("there") }}'),
-    ("their e-mail address", "customer.order.paid", "{{ customer.email }}"),
-    ("the code", "customer.publication.succeeded", "{{ voucher.code }}"),
-    ("its QR code, as an address", "customer.publication.succeeded", "{{ voucher.qr_url }}"),
-    ("its QR code, inside the e-mail", "customer.publication.succeeded", '<img src="cid:qr" width="120">'),
-    ("its barcode, as an address", "customer.publication.succeeded", "{{ voucher.barcode_url }}"),
-    ("its barcode, inside the e-mail", "customer.publication.succeeded", '<img src="cid:barcode" width="240">'),
-    ("what it is worth", "customer.publication.succeeded", '{{ voucher | value("EUR") }}'),
-    ("credits received", "customer.voucher.gift.balance_added", '{{ balance.amount | money("EUR") }}'),
-    ("points received", "customer.voucher.loyalty_card.points_added", "{{ balance.points | points }}"),
-    ("points there are now", "customer.voucher.loyalty_card.points_added", "{{ balance.balance | points }}"),
-    ("points that expired", "customer.voucher.loyalty_card.points_expired", "{{ points | points }}"),
-    ("pending points", "customer.voucher.loyalty_card.pending_points.added", "{{ pending_points.points | points }}"),
-    ("the reward", "customer.rewarded", "{{ reward.name }}"),
-    ("the loyalty tier", "customer.loyalty.tier.joined", "{{ loyalty_tier.name }}"),
-    ("the tier arrived at", "customer.loyalty.tier.upgraded", "{{ loyalty_tier_to.name }}"),
-    ("the promotion tier", "customer.redemption.succeeded", "{{ promotion_tier.name }}"),
-    ("where to unsubscribe", "customer.order.paid", "{{ unsubscribe_url }}"),
-    ("the preference page", "customer.order.paid", "{{ preferences_url }}"),
-    ("the e-mail in a browser", "customer.order.paid", "{{ view_url }}"),
-    ("who writes", "customer.order.paid", "{{ brand.name }}, {{ brand.contact }}"),
-)
-"""What messages say most, each with a trigger that has it."""
 
 
 def templates_page() -> str:

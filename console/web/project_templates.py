@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from console.control.distribution_versions import DiffLine
+from console.control.preview.offered import OfferedGroup
 from console.web.pages import Page
 from console.web.project_pages import ProjectPage
 
@@ -68,7 +69,7 @@ class TemplateEditPage(ProjectPage):
     frame: str
     triggers: Sequence[tuple[str, str]]
     locales: Sequence[str]
-    variables: Sequence[tuple[str, Sequence[str]]]
+    variables: Sequence[OfferedGroup]
     occasion: Mapping[str, str]
     meanwhile: Meanwhile | None = None
     note: str = ""
@@ -109,7 +110,7 @@ class SectionsPage(ProjectPage):
     cards: Sequence[ShownCard]
     kinds: Sequence[tuple[str, str]]
     frame: str
-    variables: Sequence[tuple[str, Sequence[str]]]
+    variables: Sequence[OfferedGroup]
     changed: bool
     meanwhile: Meanwhile | None = None
     note: str = ""

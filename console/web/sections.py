@@ -9,6 +9,7 @@ from pathlib import PurePath
 from aiohttp import web
 
 from console.control import template_edit, templates
+from console.control.preview.offered import offered
 from console.control.preview.variables import every_variable
 from console.control.template_source import LAYOUT, named_file
 from console.web import section_forms
@@ -17,7 +18,7 @@ from console.web.project_templates import Meanwhile, SectionsPage, occasion_form
 from console.web.projects import ProjectRoute, ProjectVisit, base_of, template_path
 from console.web.tables import address
 from console.web.template_edit import draft_of, looked, stored, version_of, why_not
-from console.web.template_forms import MOST_BYTES, MOST_FIELDS
+from console.web.template_forms import MOST_BYTES, MOST_FIELDS, seen_by
 from console.web.visit import whole_number
 from console.web.words import inert, segment
 from schemas.errors import TidingsError, TryLater
@@ -146,7 +147,7 @@ async def _page(
         cards=section_forms.shown(draft.source, form),
         kinds=section_forms.KINDS,
         frame=frame,
-        variables=sorted(every_variable().items()),
+        variables=offered(every_variable(), await seen_by(mine)),
         changed=draft.source != draft.before[draft.file],
         meanwhile=meanwhile,
         note=note,

@@ -13,6 +13,7 @@ from console.control.distribution_versions import difference
 from console.control.not_found import NotFound
 from console.control.preview import template as previewing
 from console.control.preview.occasion import trigger_choices
+from console.control.preview.offered import offered
 from console.control.preview.template import Preview, Source
 from console.control.preview.variables import every_variable
 from console.control.template_edit import EditedMeanwhile
@@ -30,6 +31,7 @@ from console.web.template_forms import (
     files_of,
     occasion_of,
     previewed,
+    seen_by,
     told,
     trigger_of,
 )
@@ -143,7 +145,7 @@ async def _page(
         frame=address(f"{path}/preview", {"version": str(newest), **occasion}) if newest else "",
         triggers=[(one, one) for one in trigger_choices([occasion["trigger"] or usual])],
         locales=sorted({tag for tag in map(_locale, files) if tag}),
-        variables=sorted(every_variable().items()),
+        variables=offered(every_variable(), await seen_by(mine)),
         occasion=occasion,
         meanwhile=meanwhile,
         note=note,

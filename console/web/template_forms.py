@@ -16,12 +16,14 @@ from console.web.project_templates import EditedFile, occasion_form
 from console.web.projects import ProjectVisit
 from console.web.words import inert
 from schemas.errors import Problem
+from store.fields_seen import FieldsSeen
 
 MOST_BYTES = 8 * 1024 * 1024
 MOST_FIELDS = 500
 _FILE = re.compile(r"name_(\d{1,4}|new)")
 _ENDS = re.compile(r"\r\n?|\n")
 _LONGEST = 100
+_MOST_SEEN = 300
 
 
 def files_of(form: Mapping[str, str], before: Mapping[str, str]) -> dict[str, str]:
@@ -105,3 +107,8 @@ async def previewed(mine: ProjectVisit, source: Source, asked: Mapping[str, str]
 def brand_of(mine: ProjectVisit) -> dict[str, str]:
     """The texts of the project's brand, with a sample for each that is missing there."""
     return sample_texts(mine.context)
+
+
+async def seen_by(mine: ProjectVisit) -> list[str]:
+    """The paths of fields that events and profiles of the project had. Raises TryLater."""
+    return await FieldsSeen(mine.pool).paths(mine.project_id, _MOST_SEEN)

@@ -47,6 +47,8 @@ from tests.integration.test_web_suppressions import have as suppressed
 from tests.integration.test_web_template_edit import store as store_template
 
 Scheme = Literal["light", "dark"]
+WIDTHS = (375, 1440)
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 _ELSEWHERE = re.compile(r"https?://(?!(?:127\.0\.0\.1|localhost):)")
 _PATIENCE_MS = 120_000
 _PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

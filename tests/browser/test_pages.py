@@ -20,7 +20,7 @@ from agents.wiring import Wiring
 from console.web.builder.steps import LABELS
 from deploy.settings.settings import Settings
 from deploy.settings.web import Web
-from tests.browser.stage import LONG, Scheme, browser, chromium, enter, furnish, keep_picture, window
+from tests.browser.stage import LONG, SCHEMES, WIDTHS, Scheme, browser, chromium, enter, furnish, keep_picture, window
 from tests.integration.api_client import wired
 from tests.integration.test_api_dead_letters import refuse
 from tests.integration.test_web import Site, running
@@ -29,7 +29,6 @@ pytestmark = [
     pytest.mark.skipif(chromium() is None, reason="Chromium is not installed: apt-get install chromium"),
     pytest.mark.timeout(2400),
 ]
-WIDTHS, SCHEMES = (375, 1440), ("light", "dark")
 OPEN = ("/sign-in", "/welcome/nothing")
 PAGES = (
     "/", "/sessions", "/passkeys", "/password", "/p/shop/start",

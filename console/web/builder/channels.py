@@ -8,11 +8,14 @@ from typing import Any
 
 from console.control.document_edit import GONE
 from console.control.document_texts import written
+from console.control.preview.offered import OfferedGroup, offered
+from console.control.preview.variables import every_variable
+from console.control.preview.variables import variables as objects_of
 from console.web.builder.asked import Asked
 from console.web.builder.begin import action_of, trigger_of
 from console.web.builder.fields import Bound, Holds, Place, changes
 from console.web.builder.known import Known
-from console.web.builder.records import CHOOSE, Button, Section
+from console.web.builder.records import CHOOSE, Button, Section, Takes
 from schemas.closed import ChannelOrder, Reach, members
 from schemas.distribution import TRANSACTIONAL
 from streams.channels.tables import CHANNEL_RULES
@@ -24,6 +27,7 @@ _FIRST = ("account", "subject", "template", "text", "url", "type")
 _LONG = ("text", "html")
 _LABELS: Mapping[str, str] = {"url": "Address", "html": "HTML", "utm": "UTM", "type": "Type of the envelope"}
 _HOLDS: Mapping[str, Holds] = {"string": "text", "integer": "number", "boolean": "flag"}
+_TEMPLATE = ", a template"
 _LINK = re.compile(r"\s*\(\[[^\]]*\]\([^)]*\)\)|`")
 _ORDERS: Mapping[ChannelOrder, str] = {
     "all": "over all of them at once", "first_available": "over the first that can be used",
@@ -57,6 +61,14 @@ def sections(asked: Asked, known: Known) -> list[Section]:
     if len(found) > 1:
         made.append(Section("Together", tuple(one.field(values) for one in _together() if one.fits(values))))
     return [*made, _addable(asked, known)]
+
+
+def variables(asked: Asked, known: Known) -> list[OfferedGroup]:
+    """All that the texts of its messages may say."""
+    values, trigger = asked.values, trigger_of(asked.values)
+    gathers = values.get("digest") is not None
+    objects = objects_of(trigger, action_of(values), gathers=gathers) if trigger else every_variable()
+    return offered(objects, known.fields, in_html=any(name == "email" for name, _ in channels_of(values)))
 
 
 def _channel(values: Mapping[str, Any], number: int, name: str, known: Known, remove: Button) -> Section:
@@ -93,8 +105,9 @@ def _bound(at: Place, channel: str, name: str, key: Key, known: Known) -> Bound 
     kind = schema.get("type")
     if not isinstance(kind, str) or kind not in _HOLDS:
         return None
-    is_flag = kind == "boolean"
-    return Bound(at, label, hint, _HOLDS[kind], nothing=key.default if is_flag else "", is_long=name in _LONG)
+    nothing = key.default if kind == "boolean" else ""
+    takes: Takes = "html" if name == "html" else "text" if _TEMPLATE in key.holds.allowed else ""
+    return Bound(at, label, hint, _HOLDS[kind], nothing=nothing, is_long=name in _LONG, takes=takes)
 
 
 def _consent(known: Known) -> list[Bound]:

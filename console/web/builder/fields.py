@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import Any, Literal
 
 from console.control.document_edit import GONE
-from console.web.builder.records import FieldKind, FormField
+from console.web.builder.records import FieldKind, FormField, Takes
 from schemas.formats.paths import path_text
 
 Place = tuple[str | int, ...]
@@ -33,6 +33,7 @@ class Bound:
     known: Sequence[str] = ()
     is_long: bool = False
     named: str = ""
+    takes: Takes = ""
 
     @property
     def name(self) -> str:
@@ -56,7 +57,9 @@ class Bound:
         value = _shown(found_at(values, self.at), self.holds)
         if kind == "choice" and value and value not in {one for one, _ in choices}:
             choices = [*choices, (value, value)]
-        return FormField(self.name, self.label, value, self.hint, kind, choices, self.nothing, self.known, self.path)
+        return FormField(
+            self.name, self.label, value, self.hint, kind, choices, self.nothing, self.known, self.path, self.takes
+        )
 
 
 def found_at(values: Any, at: Place) -> Any:

@@ -54,9 +54,11 @@ FORMS: Mapping[str, Step] = {
 async def show(asked: Asked, found: Sequence[DraftProblem] = (), note: str = "") -> web.Response:
     """A step, with what is wrong with its keys. Raises TryLater."""
     step = FORMS[asked.step]
-    sections = step.sections(asked, await known_to(asked.mine.pool, asked.project))
+    known = await known_to(asked.mine.pool, asked.project)
+    sections = step.sections(asked, known)
     problems = tuple(at_fields(sections, found))
-    page = BuilderFormPage(**asked.frame(problems, note), hint=step.hint, sections=sections)
+    variables = channels.variables(asked, known) if asked.step == CHANNELS else ()
+    page = BuilderFormPage(**asked.frame(problems, note), hint=step.hint, sections=sections, variables=variables)
     return respond(page, UNPROCESSABLE if problems else 200)
 
 

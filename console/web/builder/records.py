@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import ClassVar, Literal
 
 from console.control.distribution_versions import DiffLine
+from console.control.preview.offered import OfferedGroup
 from console.web.project_pages import ProjectPage
 from schemas.decision import Check
 
@@ -78,6 +79,8 @@ class BuilderTextPage(BuilderPage):
 FieldKind = Literal["text", "lines", "choice"]
 CHOOSE = "choose one"
 """In the place of a value where one of the choices has to be taken."""
+Takes = Literal["", "text", "html", "path"]
+"""The form in which a field takes variables, if any: in a text, beside markup, or as a path alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,7 @@ class FormField:
     nothing: str = ""
     known: Sequence[str] = ()
     path: str = ""
+    takes: Takes = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +134,12 @@ class Section:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuilderFormPage(BuilderPage):
-    """A step of the form."""
+    """A step of the form; `variables` are what its texts may say."""
 
     template: ClassVar[str] = "builder_form.html"
     hint: str
     sections: Sequence[Section]
+    variables: Sequence[OfferedGroup] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,10 @@ from channels.templates.bundle import sections
 from channels.templates.engine import check_source
 from channels.templates.filters import Formats
 from console.cli.main import app
+from console.control.preview.offered import ASKED_FOR
 from console.control.preview.variables import variables
 from console.reference.pages import FOLDER, PAGES
-from console.reference.templates import ASKED_FOR, FILTER_EXAMPLES, SECTION_EXAMPLES
+from console.reference.templates import FILTER_EXAMPLES, SECTION_EXAMPLES
 from schemas.events.event import Event
 from schemas.events.triggers import TRIGGERS
 from streams.conditions.fields import CUSTOMER_FIELDS, Fields

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from console.control.distribution_versions import DiffLine
+from console.control.preview.offered import Offered, OfferedGroup
 from console.web.pages import FieldProblem
 from console.web.project_templates import (
     CardField,
@@ -22,6 +23,10 @@ from console.web.project_templates import (
 from tests.unit.console.web.test_project_pages import EVIL, frame
 
 LINES = [DiffLine(kind, EVIL) for kind in ("same", "added", "removed", "gap")]
+OFFERED = [
+    OfferedGroup("customer", [Offered("{{ customer.name }}", "customer.name", EVIL), Offered(EVIL)]),
+    OfferedGroup("Asked for most", [], is_object=False),
+]
 OCCASION = dict.fromkeys(occasion_form(), EVIL)
 
 
@@ -30,7 +35,7 @@ def edit(**changes: Any) -> TemplateEditPage:
         "title": "Edit template hello", "here": "/p/shop/templates", "path": "/p/shop/templates/x", "back": "/t",
         "name": EVIL, "version": 3, "files": [EditedFile(0, EVIL, EVIL, 4), EditedFile(1, EVIL, "\n" + EVIL, 4)],
         "frame": "/p/shop/templates/x/preview", "triggers": [("customer.order.paid", "customer.order.paid")],
-        "locales": [EVIL], "variables": [("customer", ["name"]), ("order", [])], "occasion": OCCASION,
+        "locales": [EVIL], "variables": OFFERED, "occasion": OCCASION,
         "note": EVIL, **frame(),
     }  # fmt: skip
     return TemplateEditPage(**(given | changes))
@@ -69,7 +74,7 @@ def sections(**changes: Any) -> SectionsPage:
         "title": "Sections of x", "here": "/p/shop/templates", "path": "/p/shop/templates/x", "back": "/t",
         "name": EVIL, "version": 3, "file": EVIL, "others": [(EVIL, "/o")], "state": "e30=", "cards": cards,
         "frame": "/f",
-        "kinds": [("text", "Text")], "variables": [("customer", ["name"])], "changed": True, "note": EVIL, **frame(),
+        "kinds": [("text", "Text")], "variables": OFFERED, "changed": True, "note": EVIL, **frame(),
     }  # fmt: skip
     return SectionsPage(**(given | changes))
 

@@ -30,6 +30,7 @@ from console.web.builder.records import (
 )
 from console.web.pages import FieldProblem
 from schemas.decision import Check
+from tests.unit.console.web.template_pages import OFFERED
 from tests.unit.console.web.test_project_pages import EVIL, NOW, frame, hold
 
 MEANWHILE = ShownMeanwhile(3, EVIL, NOW, [EVIL], [DiffLine(kind, EVIL) for kind in ("same", "added", "removed", "gap")])
@@ -47,7 +48,8 @@ def around(**changes: Any) -> dict[str, Any]:
 
 WRONG = [FieldProblem("yaml", EVIL)]
 SECTIONS = [
-    Section(EVIL, (FormField("a", EVIL, EVIL, EVIL), FormField("b", EVIL, EVIL, kind="lines")), EVIL, kept=EVIL),
+    Section(EVIL, (FormField("a", EVIL, EVIL, EVIL, takes="text"),
+                   FormField("b", EVIL, EVIL, kind="lines", takes="html")), EVIL, kept=EVIL),
     Section("", (FormField("c", EVIL, EVIL, kind="choice", choices=[(EVIL, EVIL)], nothing="none"),), is_row=True,
             remove=Button("drop:0", "", EVIL), buttons=[Button("stay", EVIL, EVIL)]),
     Section("More", more=[FormField("d", EVIL, known=[EVIL]), FormField("e", EVIL, EVIL)]),
@@ -69,7 +71,7 @@ EXAMPLES: tuple[BuilderPage, ...] = (
     BuilderTextPage(**around(problems=WRONG, meanwhile=MEANWHILE)),
     BuilderTextPage(**around(problems=WRONG, meanwhile=ShownMeanwhile(3, EVIL, NOW, [], None))),
     BuilderTextPage(**around(problems=WRONG, meanwhile=ShownMeanwhile(3, EVIL, NOW, [], ()), is_managed=True)),
-    BuilderFormPage(**around(), hint="What it is.", sections=SECTIONS),
+    BuilderFormPage(**around(), hint="What it is.", sections=SECTIONS, variables=OFFERED),
     BuilderFormPage(
         **around(problems=[FieldProblem("a", EVIL), FieldProblem("main", EVIL)]), hint="", sections=SECTIONS
     ),

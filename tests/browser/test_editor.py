@@ -1,0 +1,133 @@
+"""Writing messages in Chromium: variables by a click, and a preview that follows what is written."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+pytest.importorskip("playwright", reason="Playwright is not installed: make browser installs it")
+
+from deploy.settings.settings import Settings
+from deploy.settings.web import Web
+from tests.browser.stage import BUILT, SCHEMES, WIDTHS, browser, chromium, enter, keep_picture, window
+from tests.integration.api_client import wired
+from tests.integration.test_codes import campaign, saved
+from tests.integration.test_web import Site, running
+from tests.integration.test_web_distribution import save
+from tests.integration.test_web_template_edit import store
+
+pytestmark = [
+    pytest.mark.skipif(chromium() is None, reason="Chromium is not installed: apt-get install chromium"),
+    pytest.mark.timeout(600),
+]
+MJML = (
+    '---\nsubject: "News"\n---\n\n{% from "sections" import header %}\n{{ header("Hello") }}\n'
+    "<mj-text>Dear customer</mj-text>\n"
+)
+NAME = '{{ customer.name | default("there") }}'
+
+
+@pytest.fixture
+async def site(settings: Settings, dsn: str) -> AsyncIterator[Site]:
+    with wired(settings, dsn, ("distributions", "events.orders", "customers")) as wiring:
+        async with running(wiring.settings, dsn, Web()) as one:
+            await one.add("admin@shop.example", "admin", "shop")
+            await saved(one.pool, campaign())
+            await store(one, **{"hello.mjml": MJML, "hello.pl.txt": "Cześć"})
+            await save(one, 1, BUILT, distribution="built", name="Built in steps", status="DRAFT")
+            yield one
+
+
+def variable(tab: Any, written: str) -> Any:
+    return tab.locator("#variables button.variable").filter(has=tab.locator(f"code:text-is({written!r})")).first
+
+
+async def said(tab: Any) -> str:
+    return str(await tab.inner_text("#variables [role=status]"))
+
+
+@pytest.mark.slow
+async def test_a_variable_is_put_where_the_caret_was_and_the_preview_follows(site: Site) -> None:
+    async with browser() as opened, window(opened, site.base, 1440) as mine:
+        await enter(mine, "admin")
+        tab = await mine.show("/p/shop/templates/hello/sections")
+        steps = await tab.evaluate("history.length")
+        await tab.click("summary:text-is('Variables')")
+        await variable(tab, "{{ voucher.code }}").click()
+        assert "Click into a text first" in await said(tab)
+        await tab.evaluate("document.getElementById('f_3_body').setSelectionRange(5, 13)")
+        await tab.focus("#f_3_body")
+        await tab.evaluate("document.getElementById('f_3_body').setSelectionRange(5, 13)")
+        await variable(tab, NAME).click()
+        assert await tab.input_value("#f_3_body") == f"Dear {NAME}"
+        assert await tab.evaluate("document.activeElement.id") == "f_3_body"
+        assert await said(tab) == f"{NAME} was put into Text."
+        await tab.keyboard.type("!")
+        assert await tab.input_value("#f_3_body") == f"Dear {NAME}!", "the caret stands behind it"
+        phone = tab.frame_locator(".pane iframe:not(.coming)").frame_locator(".phone iframe")
+        await phone.locator("text=Dear Jack Nowak!").wait_for()
+        await tab.locator(".pane iframe.coming").wait_for(state="detached")
+        assert await tab.locator(".pane iframe").count() == 1
+        assert await tab.evaluate("history.length") == steps, "what is shown is no step of the back button"
+        await keep_picture(tab, "variables-sections", whole=True)
+        await tab.keyboard.press("Control+z")
+        await tab.keyboard.press("Control+z")
+        assert await tab.input_value("#f_3_body") == "Dear customer", "it can be undone"
+        await tab.focus("#f_0_subject")
+        await tab.evaluate("document.getElementById('f_0_subject').setSelectionRange(0, 0)")
+        await variable(tab, '<img src="cid:qr" width="120">').click()
+        assert (await said(tab), await tab.input_value("#f_0_subject")) == ("This does not go into Subject.", "News")
+        await variable(tab, "{{ customer.email }}").focus()
+        await tab.keyboard.press("Enter")
+        assert await tab.input_value("#f_0_subject") == "{{ customer.email }}News"
+        await tab.fill("#f_0_subject", "Hi {{ ")
+        await variable(tab, NAME).click()
+        assert await tab.input_value("#f_0_subject") == 'Hi {{ customer.name | default("there")'
+        assert mine.faults == []
+
+
+@pytest.mark.slow
+async def test_the_source_of_a_template_takes_variables_too(site: Site) -> None:
+    async with browser() as opened, window(opened, site.base, 1440) as mine:
+        await enter(mine, "admin")
+        tab = await mine.show("/p/shop/templates/hello/edit")
+        await tab.click("summary:text-is('Variables')")
+        await tab.fill("#locale", "en")
+        await tab.fill("#text_0", "<mj-text></mj-text>")
+        await tab.evaluate("document.getElementById('text_0').setSelectionRange(9, 9)")
+        await variable(tab, "{{ customer.name }}").click()
+        assert await tab.input_value("#text_0") == "<mj-text>{{ customer.name }}</mj-text>"
+        phone = tab.frame_locator(".pane iframe:not(.coming)").frame_locator(".phone iframe")
+        await phone.locator("text=Jack Nowak").wait_for()
+        await tab.close()
+        assert mine.faults == []
+
+
+@pytest.mark.slow
+async def test_without_scripts_variables_are_texts(site: Site) -> None:
+    async with browser() as opened, window(opened, site.base, 375, scripts=False) as mine:
+        await enter(mine, "admin")
+        tab = await mine.show("/p/shop/templates/hello/sections")
+        await tab.click("summary:text-is('Variables')")
+        assert await tab.locator("#variables button").count() == 0
+        assert "the customer's name" in await tab.inner_text("#variables")
+        assert "{{ voucher.code }}" in await tab.inner_text("#variables")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("width", WIDTHS)
+async def test_variables_fit_into_every_window(site: Site, width: int, scheme: Any) -> None:
+    async with browser() as opened, window(opened, site.base, width, scheme) as mine:
+        await enter(mine, "admin")
+        for name in ("templates/hello/sections", "distributions/built/edit?step=channels"):
+            tab = await mine.show(f"/p/shop/{name}")
+            await tab.click("summary:text-is('Variables')")
+            beside = await tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            await keep_picture(
+                tab, f"variables-{name.replace('/', '-').partition('?')[0]}-{width}-{scheme}", whole=True
+            )
+            assert beside == 0, name
+        assert mine.faults == []

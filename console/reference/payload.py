@@ -95,7 +95,8 @@ Written from `streams/channels/payload.py` and `channels/payload.py` by `python 
 
 Without a design a webhook carries the event's objects. `payload` draws a body of your own, `attributes` chooses from
 the objects, each value where it stands in the event. Either is `data` of the envelope; with `envelope: false` it is the
-whole body. Whatever it is, it is what is signed. `tidings preview FILE` shows it to the byte.
+whole body. Whatever it is, it is what is signed. `tidings preview FILE` shows it to the byte,
+and the builder of `tidings console` has it in rows, beside what they send.
 
 - `{{from: PATH}}` is the value at a path, of its own kind: numbers stay bare, an object goes out whole. Names with a
   dot or a bracket are put in quotes; items of a list are counted from 0.

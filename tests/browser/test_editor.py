@@ -131,3 +131,59 @@ async def test_variables_fit_into_every_window(site: Site, width: int, scheme: A
             )
             assert beside == 0, name
         assert mine.faults == []
+
+
+PAYLOAD = """distribution: paid
+name: Paid
+status: DRAFT
+trigger: customer.order.paid
+consent: transactional
+channels:
+  - webhook:
+      url: https://hooks.example.com/paid
+      type: paid
+      payload:
+        id: {from: customer.id}
+        order: {amount: {from: order.amount}, tags: [a, {from: customer.locale}]}
+        vip: {from: customer.metadata.vip, default: false}
+"""
+AT = "channels_0_webhook_payload"
+
+
+@pytest.mark.slow
+async def test_what_a_payload_sends_follows_its_rows(site: Site) -> None:
+    await save(site, 1, PAYLOAD, distribution="paid", name="Paid", status="DRAFT")
+    async with browser() as opened, window(opened, site.base, 1440) as mine:
+        await enter(mine, "admin")
+        tab = await mine.show("/p/shop/distributions/paid/edit?step=channels")
+        sends = tab.locator("#output_0")
+        assert '"vip": false' in await sends.inner_text()
+        steps = await tab.evaluate("history.length")
+        await tab.fill(f"#{AT}_4_name", "shop.name")
+        await tab.select_option(f"#{AT}_4_how", "text")
+        await tab.fill(f"#{AT}_4_value", "007")
+        await sends.locator("text=007").wait_for()
+        await tab.select_option(f"#{AT}_4_how", "from")
+        await tab.focus(f"#{AT}_4_value")
+        await tab.click("summary:text-is('Variables')")
+        await variable(tab, "{{ customer.email }}").click()
+        assert await tab.input_value(f"#{AT}_4_value") == "customer.email", "a payload takes the path"
+        await sends.locator("text=jack@example.com").wait_for()
+        assert await tab.evaluate("history.length") == steps
+        await tab.fill(f"#{AT}_4_value", "customer.emial")
+        await sends.locator("text=Did you mean").wait_for()
+        await keep_picture(tab, "payload-wrong", whole=True)
+        assert [one for one in mine.faults if "status of 422" not in one] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("width", WIDTHS)
+async def test_payloads_fit_into_every_window(site: Site, width: int, scheme: Any) -> None:
+    await save(site, 1, PAYLOAD, distribution="paid", name="Paid", status="DRAFT")
+    async with browser() as opened, window(opened, site.base, width, scheme) as mine:
+        await enter(mine, "admin")
+        tab = await mine.show("/p/shop/distributions/paid/edit?step=channels")
+        beside = await tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        await keep_picture(tab, f"payload-{width}-{scheme}", whole=True)
+        assert (beside, mine.faults) == (0, [])

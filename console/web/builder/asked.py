@@ -10,20 +10,22 @@ from console.control import drafts
 from console.control.context import ProjectContext, whole_project
 from console.control.document_edit import with_values
 from console.control.drafts import Draft, PlannedDraft
+from console.web.builder.payload import Entry
 from console.web.builder.records import ShownMeanwhile, Tab
 from console.web.builder.steps import LABELS
 from console.web.pages import FieldProblem
 from console.web.projects import ProjectVisit, base_of, distribution_path
 from schemas.distribution import Distribution
 
-MOST_BYTES, MOST_FIELDS = 512 * 1024, 1_000
+MOST_BYTES, MOST_FIELDS = 512 * 1024, 5_000
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """One request of the builder: the draft, the step that its form was, what its button says, and its fields.
 
-    `before` is the newest version of what is edited, None for a new one.
+    `before` is the newest version of what is edited, None for a new one. `unwritten` are rows of a form that the
+    document cannot say, by the name of their fields, and `wrong` why.
     """
 
     mine: ProjectVisit
@@ -33,6 +35,8 @@ class Asked:
     step: str
     do: str = ""
     form: Mapping[str, str] = field(default_factory=dict)
+    unwritten: Mapping[str, Mapping[int, Entry]] = field(default_factory=dict)
+    wrong: tuple[FieldProblem, ...] = ()
 
     @property
     def values(self) -> dict[str, Any]:

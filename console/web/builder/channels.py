@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from console.control.document_edit import GONE
@@ -11,10 +12,12 @@ from console.control.document_texts import written
 from console.control.preview.offered import OfferedGroup, offered
 from console.control.preview.variables import every_variable
 from console.control.preview.variables import variables as objects_of
+from console.web.builder import payload_form
 from console.web.builder.asked import Asked
 from console.web.builder.begin import action_of, trigger_of
 from console.web.builder.fields import Bound, Holds, Place, changes
 from console.web.builder.known import Known
+from console.web.builder.payload import Entry
 from console.web.builder.records import CHOOSE, Button, Section, Takes
 from schemas.closed import ChannelOrder, Reach, members
 from schemas.distribution import TRANSACTIONAL
@@ -23,7 +26,7 @@ from streams.documents.distribution_kinds import keys_of
 from streams.documents.offers import why_not_offered
 from streams.values.kinds import Key
 
-_FIRST = ("account", "subject", "template", "text", "url", "type")
+_FIRST = ("account", "subject", "template", "text", "url", "type", "event")
 _LONG = ("text", "html")
 _LABELS: Mapping[str, str] = {"url": "Address", "html": "HTML", "utm": "UTM", "type": "Type of the envelope"}
 _HOLDS: Mapping[str, Holds] = {"string": "text", "integer": "number", "boolean": "flag"}
@@ -57,7 +60,7 @@ def sections(asked: Asked, known: Known) -> list[Section]:
             hint = "This is not a channel as the form knows it: change it in the YAML."
             made.append(Section(f"{number + 1}.", hint=hint, kept=written(source), remove=remove))
             continue
-        made.append(_channel(values, number, name, known, remove))
+        made.append(_channel(asked, number, name, known, remove))
     if len(found) > 1:
         made.append(Section("Together", tuple(one.field(values) for one in _together() if one.fits(values))))
     return [*made, _addable(asked, known)]
@@ -71,23 +74,36 @@ def variables(asked: Asked, known: Known) -> list[OfferedGroup]:
     return offered(objects, known.fields, in_html=any(name == "email" for name, _ in channels_of(values)))
 
 
-def _channel(values: Mapping[str, Any], number: int, name: str, known: Known, remove: Button) -> Section:
-    bounds = _bounds(number, name, known)
-    mine = [one for one in bounds if one.fits(values)]
+def _channel(asked: Asked, number: int, name: str, known: Known, remove: Button) -> Section:
+    values = asked.values
+    mine = [one for one in _bounds(number, name, known) if one.fits(values)]
     body = values["channels"][number][name]
-    shown = {one.at[-1] for one in mine}
+    shown = {one.at[3] for one in mine if one.at[3] != "event"} | payload_form.shown(values, number, name)
     kept = {key: value for key, value in body.items() if key not in shown}
-    first = tuple(one.field(values) for one in mine if one.at[-1] in _FIRST)
-    more = tuple(one.field(values) for one in mine if one.at[-1] not in _FIRST)
+    first = tuple(one.field(values) for one in mine if one.at[3] in _FIRST)
+    more = tuple(one.field(values) for one in mine if one.at[3] not in _FIRST)
+    rows: list[Section] = []
+    fields = payload_form.fields_for(values, name)
+    for design in payload_form.designs_of(values, number, name):
+        entries = asked.unwritten.get(design.name) or _numbered(design.entries(values))
+        if entries is not None:
+            rows += payload_form.sections(design, entries, fields, known.fields)
     needs = "" if _has_account(name, known) else name
-    return Section(name, first, "", more, written(kept) if kept else "", remove=remove, needs_account=needs)
+    left = written(kept) if kept else ""
+    return Section(name, first, "", more, left, remove=remove, needs_account=needs, rows=rows, number=number)
+
+
+def _numbered(entries: Sequence[Entry] | None) -> dict[int, Entry] | None:
+    return None if entries is None else dict(enumerate(entries))
 
 
 def _bounds(number: int, name: str, known: Known) -> list[Bound]:
     """A field for each key of a channel that holds one plain value."""
     at: Place = ("channels", number, name)
     keys = keys_of(CHANNEL_RULES[name]).keys
-    return [made for key, one in keys.items() if (made := _bound((*at, key), name, key, one, known))]
+    found = [made for key, one in keys.items() if (made := _bound((*at, key), name, key, one, known))]
+    named = Bound((*at, "event", "name"), "Event", "Its name there. Empty: no event is told.")
+    return [*found, *([named] if "event" in keys else [])]
 
 
 def _bound(at: Place, channel: str, name: str, key: Key, known: Known) -> Bound | None:
@@ -157,6 +173,7 @@ def take(asked: Asked, known: Known) -> Asked:
     for number, (name, _) in enumerate(channels_of(values)):
         bounds += _bounds(number, name, known) if name else []
     asked = asked.changed(changes(bounds, values, asked.form))
+    asked = _with_rows(asked)
     what, _, about = asked.do.partition(":")
     found = asked.values.get("channels")
     listed = list(found) if isinstance(found, list) else []
@@ -166,6 +183,16 @@ def take(asked: Asked, known: Known) -> Asked:
         del listed[int(about)]
         return asked.changed({"channels": listed or GONE})
     return asked
+
+
+def _with_rows(asked: Asked) -> Asked:
+    """The same with the rows of payloads as the form has them."""
+    values = asked.values
+    named = [(number, name) for number, (name, _) in enumerate(channels_of(values)) if name]
+    designs = [one for number, name in named for one in payload_form.designs_of(values, number, name)]
+    taken = payload_form.taken_from(values, designs, asked.form, asked.do)
+    after = asked if taken.channels == values.get("channels") else asked.changed({"channels": taken.channels})
+    return replace(after, unwritten=taken.unwritten, wrong=taken.problems)
 
 
 def _begun(values: Mapping[str, Any], channel: str, known: Known) -> dict[str, Any]:

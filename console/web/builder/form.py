@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aiohttp import web
 
 from console.control.drafts import ChangedMeanwhile, DraftProblem, DraftWrong
 from console.web.builder import begin, channels, timing
+from console.web.builder import event as events
 from console.web.builder.asked import Asked
+from console.web.builder.event import EVENT
 from console.web.builder.known import Known, known_to
+from console.web.builder.output import outputs
 from console.web.builder.records import CHOOSE, BuilderFormPage, FormField, Section
 from console.web.builder.steps import ACTION, CHANNELS, MODE, TIMING, TRIGGER
 from console.web.pages import FieldProblem, respond
@@ -56,10 +59,23 @@ async def show(asked: Asked, found: Sequence[DraftProblem] = (), note: str = "")
     step = FORMS[asked.step]
     known = await known_to(asked.mine.pool, asked.project)
     sections = step.sections(asked, known)
-    problems = tuple(at_fields(sections, found))
-    variables = channels.variables(asked, known) if asked.step == CHANNELS else ()
-    page = BuilderFormPage(**asked.frame(problems, note), hint=step.hint, sections=sections, variables=variables)
+    problems = (*asked.wrong, *at_fields(sections, found))
+    page = BuilderFormPage(**asked.frame(problems, note), hint=step.hint, sections=sections)
+    if asked.step == CHANNELS:
+        page = await _with_output(asked, replace(page, variables=channels.variables(asked, known)))
     return respond(page, UNPROCESSABLE if problems else 200)
+
+
+async def _with_output(asked: Asked, page: BuilderFormPage) -> BuilderFormPage:
+    """The channels with what they would post, and the event that it is made of. Raises TryLater."""
+    trigger, note = begin.trigger_of(asked.values), ""
+    if trigger is not None and asked.do == EVENT:
+        given, note = await events.newest(asked, trigger)
+        asked = replace(asked, form={**asked.form, EVENT: given or asked.form.get(EVENT, "")})
+    made = await outputs(asked)
+    sections = [replace(one, output=made.get(one.number)) if one.number in made else one for one in page.sections]
+    event = asked.form.get(EVENT, "") if made else None
+    return replace(page, sections=sections, event=event, event_note=note)
 
 
 async def taken(asked: Asked) -> Asked:
@@ -97,7 +113,8 @@ def _top(path: str) -> str:
 
 def at_fields(sections: Sequence[Section], found: Sequence[DraftProblem]) -> Iterator[FieldProblem]:
     """Problems at their fields, those of one field as one."""
-    fields = [field for one in sections for field in (*one.fields, *one.more)]
+    every = [part for one in sections for part in (one, *one.rows)]
+    fields = [field for one in every for field in (*one.fields, *one.more)]
     shown = {field.name: field for field in fields}
     said: dict[str, list[str]] = {}
     for one in found:

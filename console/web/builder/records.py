@@ -88,7 +88,7 @@ class FormField:
     """An input: its name, which is its id, what is in it, and what may be; `known` are offered to complete it.
 
     `path` is the place in the document that problems name. Of `choices`, `nothing` is the one without a value; without
-    it one of them has to be chosen.
+    it one of them has to be chosen. `known_of` is a field that is offered the same.
     """
 
     name: str
@@ -101,6 +101,7 @@ class FormField:
     known: Sequence[str] = ()
     path: str = ""
     takes: Takes = ""
+    known_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +114,21 @@ class Button:
 
 
 @dataclass(frozen=True, slots=True)
+class Output:
+    """A message as it would be posted: the id of its place on the page, its parts, or why it is not there."""
+
+    name: str
+    facts: Sequence[tuple[str, str]] = ()
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
     """Fields that stand together, those that are `more` behind a fold; `kept` is YAML that has no field.
 
-    `is_row` where they stand side by side, `level` says how far they are set in; `remove` takes all of it out of the
-    document. `needs_account` of this channel before it can be filled in.
+    `is_row` where they stand side by side, in so many `columns`; `level` says how far they are set in; `remove` takes
+    all of it out of the document. `needs_account` of this channel before it can be filled in. `rows` stand below it,
+    beside the `output` that they make of the channel of that `number`.
     """
 
     legend: str
@@ -130,16 +141,22 @@ class Section:
     remove: Button | None = None
     buttons: Sequence[Button] = ()
     needs_account: str = ""
+    columns: Literal[3, 4] = 3
+    rows: Sequence[Section] = ()
+    output: Output | None = None
+    number: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuilderFormPage(BuilderPage):
-    """A step of the form; `variables` are what its texts may say."""
+    """A step of the form; `variables` are what its texts may say, `event` what its output is made of, None of none."""
 
     template: ClassVar[str] = "builder_form.html"
     hint: str
     sections: Sequence[Section]
     variables: Sequence[OfferedGroup] = ()
+    event: str | None = None
+    event_note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,8 @@ async def _take_step(asked: Asked, what: str, about: str) -> web.Response:
     except DraftWrong as error:
         return text.wrong(asked.at(TEXT), error)
     after = await forms.taken(asked)
+    if after.wrong:  # which the document cannot say: it would be lost by going on
+        return await forms.show(after)
     if what == "go" and about in LABELS:
         return await _show(after.at(about))
     if what != "next" or forms.has_new_fields(asked, after):

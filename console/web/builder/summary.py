@@ -13,7 +13,7 @@ from console.control import distributions, drafts
 from console.control.backfills import Reached
 from console.control.distribution_versions import canonical_text
 from console.control.drafts import ChangedMeanwhile, DraftWrong, PlannedDraft
-from console.control.events import customer_of, of_project
+from console.control.events import customer_of
 from console.control.explain import simulate
 from console.control.known_memberships import KnownMemberships
 from console.control.left_with_us import with_choices
@@ -23,11 +23,12 @@ from console.control.preflight.finding import MEANINGS, Finding
 from console.control.preflight.preflight import Asked as PreflightAsked
 from console.control.preflight.preflight import Preflight, preflight
 from console.control.preview import messages
-from console.control.recording import Whose, newest_of
 from console.control.simulation import outcome_words
+from console.web.builder import event as events
 from console.web.builder import form as forms
 from console.web.builder import text
 from console.web.builder.asked import Asked
+from console.web.builder.event import EVENT
 from console.web.builder.records import (
     BackfillChoice,
     BuilderSummaryPage,
@@ -50,21 +51,13 @@ from schemas.closed import BackfillWho
 from schemas.distribution import Backfill, Distribution
 from schemas.errors import BadRecord, TidingsError, TryLater
 from schemas.events.triggers import BACKFILLED, TRIGGERS
-from schemas.record import JsonObject
-from schemas.wire.json_text import decode_json
 from store.consent_choices import ConsentChoices
 from store.segments import Segments
-from streams.upstream import unwrapped
-from streams.values.wording import invalid
 
-EVENT, BACKFILL = "event", "backfill"
-_NEWEST = 2_000
-"""Records of a topic that are looked through for the last event of a type."""
-_PATIENCE = 15.0
+BACKFILL = "backfill"
 _PREFLIGHT_SECONDS = 25.0
 _WEEK_SECONDS = 40.0
 _ENDS = {"emitted": "to be sent", "deferred": "still waits"}
-_LONGEST_EVENT = 256 * 1024
 _WHO: tuple[BackfillWho, ...] = ("only_later", "now_and_later", "members_now")
 
 
@@ -136,11 +129,7 @@ async def _backfills(asked: Asked, planned: PlannedDraft) -> list[BackfillChoice
 
 
 def _sample(rule: Distribution, project_id: str) -> str:
-    return _pretty(messages.sample_event(rule, project_id, None))
-
-
-def _pretty(event: JsonObject) -> str:
-    return msgspec.json.format(msgspec.json.encode(event), indent=2).decode()
+    return events.pretty(messages.sample_event(rule, project_id, None))
 
 
 # -- an event --------------------------------------------------------------------------------------------------------
@@ -148,24 +137,12 @@ def _pretty(event: JsonObject) -> str:
 
 async def last_event(asked: Asked) -> web.Response:
     """The summary with the newest event of its trigger that is on its topic. Raises TryLater."""
-    mine, (page, rule) = asked.mine, await _page_of(asked)
+    page, rule = await _page_of(asked)
     trigger = TRIGGERS.get(_event_type(asked))
     if trigger is None or rule is None:
         return respond(page)
-    whose = Whose(mine.project_id, mine.wiring.default_project)
-    try:
-        async with asyncio.timeout(_PATIENCE):
-            recording = await asyncio.to_thread(newest_of, mine.wiring, trigger.topic, whose, _NEWEST)
-    except (TryLater, TimeoutError):
-        said = "Kafka does not answer: the last event is not known. This is a sample"
-        return respond(replace(page, event_note=said))
-    except TidingsError as error:
-        return respond(replace(page, event_note=inert(error)))
-    fit = [one for one in recording.events if one.head.type == trigger.type]
-    if not fit:
-        said = "None of this type is among the newest events of its topic. This is a sample"
-        return respond(replace(page, event_note=said))
-    return respond(replace(page, event=_pretty(fit[-1].record), event_note=f"The last one: {inert(fit[-1].place)}"))
+    given, said = await events.newest(asked, trigger)
+    return respond(replace(page, event=given or page.event, event_note=said))
 
 
 def _event_type(asked: Asked) -> str:
@@ -189,7 +166,7 @@ async def try_event(asked: Asked) -> web.Response:
 
 async def _tried(asked: Asked, rule: Distribution) -> Tried:
     """The verdict of every condition, and the decisions. Raises BadRecord, TryLater."""
-    mine, event = asked.mine, _read_event(asked)
+    mine, event = asked.mine, events.given(asked)
     customer = customer_of(event)
     applied = await Segments(mine.pool).changes.of(mine.project_id, [customer])
     memberships = KnownMemberships(applied, {}, of_all=True)
@@ -205,20 +182,6 @@ async def _tried(asked: Asked, rule: Distribution) -> Tried:
     if found.answer is None:
         said = f"It cannot be judged: {found.failure or 'a condition failed'}."
     return Tried(said, found.checks, [outcome_words(one) for one in found.decisions])
-
-
-def _read_event(asked: Asked) -> JsonObject:
-    """Raises BadRecord."""
-    given, project_id = asked.form.get(EVENT, ""), asked.mine.project_id
-    if len(given) > _LONGEST_EVENT:
-        raise BadRecord(f"must have at most {_LONGEST_EVENT:,} characters")
-    written = decode_json(given.encode())
-    if not isinstance(written, dict):
-        raise BadRecord(invalid(written, "one JSON object"))
-    event = unwrapped(of_project(written, project_id), (), project_id)
-    if event.get("project_id") != project_id:
-        raise BadRecord(invalid(event.get("project_id"), f'"{project_id}", or left out'), path="project_id")
-    return event
 
 
 # -- the last week ----------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from console.web.builder.records import (
     BuilderTextPage,
     Button,
     FormField,
+    Output,
     Section,
     ShownCame,
     ShownFinding,
@@ -52,6 +53,8 @@ SECTIONS = [
                    FormField("b", EVIL, EVIL, kind="lines", takes="html")), EVIL, kept=EVIL),
     Section("", (FormField("c", EVIL, EVIL, kind="choice", choices=[(EVIL, EVIL)], nothing="none"),), is_row=True,
             remove=Button("drop:0", "", EVIL), buttons=[Button("stay", EVIL, EVIL)]),
+    Section(EVIL, rows=[Section(EVIL, (FormField("f", EVIL, EVIL, known_of="d", takes="path"),), columns=4)],
+            output=Output("output_0", [(EVIL, EVIL)], EVIL), number=0),
     Section("More", more=[FormField("d", EVIL, known=[EVIL]), FormField("e", EVIL, EVIL)]),
 ]  # fmt: skip
 CHECKS = [Check(test=EVIL, passed=passed, seen=EVIL) for passed in (True, False, None)]
@@ -71,9 +74,13 @@ EXAMPLES: tuple[BuilderPage, ...] = (
     BuilderTextPage(**around(problems=WRONG, meanwhile=MEANWHILE)),
     BuilderTextPage(**around(problems=WRONG, meanwhile=ShownMeanwhile(3, EVIL, NOW, [], None))),
     BuilderTextPage(**around(problems=WRONG, meanwhile=ShownMeanwhile(3, EVIL, NOW, [], ()), is_managed=True)),
-    BuilderFormPage(**around(), hint="What it is.", sections=SECTIONS, variables=OFFERED),
+    BuilderFormPage(**around(), hint="What it is.", sections=SECTIONS, variables=OFFERED, event=EVIL),
     BuilderFormPage(
-        **around(problems=[FieldProblem("a", EVIL), FieldProblem("main", EVIL)]), hint="", sections=SECTIONS
+        **around(problems=[FieldProblem("a", EVIL), FieldProblem("f", EVIL), FieldProblem("main", EVIL)]),
+        hint="",
+        sections=SECTIONS,
+        event="",
+        event_note=EVIL,
     ),
     SUMMARY,
     BuilderSummaryPage(

@@ -164,7 +164,8 @@ async def build_a_distribution(tab: Any) -> None:
 async def on(tab: Any, field: str) -> None:
     """The step that has a field; a step that was given new fields asks once more."""
     while not await tab.locator(f"#{field}").count():
-        await tab.click(GO_ON)
+        async with tab.expect_navigation():
+            await tab.click(GO_ON)
 
 
 async def send_a_test(tab: Any, sink: SmtpSink) -> None:

@@ -187,3 +187,26 @@ async def test_payloads_fit_into_every_window(site: Site, width: int, scheme: An
         beside = await tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         await keep_picture(tab, f"payload-{width}-{scheme}", whole=True)
         assert (beside, mine.faults) == (0, [])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("width", "scheme"), [(375, "dark"), (1440, "light")])
+async def test_items_of_a_list_are_counted_without_scripts(site: Site, width: int, scheme: Any) -> None:
+    await save(site, 1, PAYLOAD, distribution="paid", name="Paid", status="DRAFT")
+    async with browser() as opened, window(opened, site.base, width, scheme, scripts=False) as mine:
+        await enter(mine, "admin")
+        tab = await mine.show("/p/shop/distributions/paid/edit?step=trigger")
+        await tab.fill("#when_0_path", "order.items")
+        await tab.select_option("#when_0_test", "sum")
+        await tab.fill("#when_0_value", "10000")
+        await tab.click("button:has-text('Add this condition')")
+        await tab.fill("#when_0_of", "amount")
+        await tab.fill("#when_0_0_path", "metadata.kind")
+        await tab.fill("#when_0_0_value", "shoe")
+        await tab.click("button:has-text('Add this condition') >> nth=0")
+        beside = await tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        await keep_picture(tab, f"sum-{width}-{scheme}", whole=True)
+        assert (beside, mine.faults) == (0, [])
+        await tab.click("button.tab:text-is('YAML')")
+        written = await tab.input_value("#yaml")
+        assert "sum: {of: amount, where: {metadata.kind: {is: shoe}}, at_least: 10000}" in written, written

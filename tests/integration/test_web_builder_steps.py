@@ -257,6 +257,24 @@ async def test_groups_and_the_items_of_lists_are_built_with_buttons(site: Site) 
     assert values(page)["when"] == {"customer.metadata.country": {"is": "PL"}}, "a group without parts goes"
 
 
+async def test_items_are_counted_and_added_up_by_rows(site: Site) -> None:
+    mine = await signed_in(site, "editor")
+    page = await at(mine, "distribution: a\ntrigger: customer.order.paid\n", "trigger")
+    page = await press(mine, page, "stay", when_0_path="order.items", when_0_test="count", when_0_value="2")
+    assert values(page)["when"] == {"order.items": {"count": {"at_least": 2}}}
+    where = {"when_0_0_path": "price", "when_0_0_test": "at_least", "when_0_0_value": "1000"}
+    page = await press(mine, page, "stay", when_0_than="more_than", **where)
+    assert values(page)["when"] == {"order.items": {"count": {"where": {"price": {"at_least": 1000}}, "more_than": 2}}}
+    page = await press(mine, page, "stay", when_0_test="sum")
+    page = await press(mine, page, "next", when_0_of="sku_id", when_0_value="ten")
+    assert (page.status, step(page)) == (422, "trigger")
+    assert set(re.findall(r'<li><a href="#(\w+)">', page.text)) == {"when_0_of", "when_0_value"}
+    page = await press(mine, page, "next", when_0_of="amount", when_0_value="10000")
+    assert (page.status, step(page)) == (200, "action"), problems(page)
+    added = {"of": "amount", "where": {"price": {"at_least": 1000}}, "more_than": 10000}
+    assert values(page)["when"] == {"order.items": {"sum": added}}
+
+
 async def test_another_trigger_takes_what_is_not_its_own_away(site: Site) -> None:
     mine = await signed_in(site, "editor")
     text = "distribution: a\ntrigger: {event: customer.segment.entered, segment: s}\nbackfill: members_now\nother: 1\n"

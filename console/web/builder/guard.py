@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from console.control.document_edit import GONE
-from console.web.builder.operands import found_at, read_value, same, shown_value
+from console.web.builder.operands import found_at, read_number, read_value, same, shown_number, shown_value
 from schemas.formats.paths import path_text
 from streams.conditions.fields import Fields
-from streams.conditions.parse import QUANTIFIERS
-from streams.conditions.predicates import PREDICATES
+from streams.conditions.parse import MEASURES, QUANTIFIERS
+from streams.conditions.predicates import PREDICATES, number_tests
 
 KEY = "when"
 MODES: Mapping[str, str] = {
@@ -87,7 +87,35 @@ class Items:
         return {self.path: {self.test: self.group.source if self.group.parts else {}}}
 
 
-Part = Row | Kept | Group | Items
+@dataclass(frozen=True, slots=True)
+class Total:
+    """A test of how many items a list has, or of what a field of theirs adds up to; of those that conditions fit.
+
+    `than` is the test of that number; `is_short` where the number stands alone.
+    """
+
+    path: str
+    test: str
+    of: str
+    than: str
+    value: Any
+    group: Group
+    is_short: bool = False
+    at: str = field(default="", compare=False)
+
+    @property
+    def source(self) -> Any:
+        """The same as a document has it."""
+        if self.is_short and self.than == "is" and not (self.of or self.group.parts):
+            return {self.path: {self.test: self.value}}
+        of = {"of": self.of} if self.of else {}
+        where = {"where": self.group.source} if self.group.parts else {}
+        return {self.path: {self.test: {**of, **where, self.than: self.value}}}
+
+
+Part = Row | Kept | Group | Items | Total
+AT_FIRST = "at_least"
+"""The test of a number of which nobody has said one yet."""
 _NO_TEST = Group("all", form="mapping")
 """Of items, before there is one."""
 
@@ -117,6 +145,9 @@ def _same_part(one: Part, other: Part) -> bool:
             return one.mode == other.mode and _same_parts(one.parts, other.parts)
         case Items(), Items():
             return (one.path, one.test) == (other.path, other.test) and _same_part(one.group, other.group)
+        case Total(), Total():
+            says = all(getattr(one, name) == getattr(other, name) for name in ("path", "test", "of", "than"))
+            return says and same(one.value, other.value) and _same_part(one.group, other.group)
         case _:
             return one == other
 
@@ -205,11 +236,30 @@ def _test(path: str, test: str, value: Any, fields: Fields, at: str, depth: int,
     if test in QUANTIFIERS and isinstance(value, Mapping):
         within = _group(value, items_of(path, fields), f"{at}.{test}", depth + 1)
         return Items(path, test, within or _NO_TEST, at) if within or not value else None
+    if test in MEASURES:
+        return _total(path, test, value, fields, at, depth)
     if test not in PREDICATES or not same(
         read_value(shown_value(value, path, test, fields).strip(), path, test, fields), value
     ):
         return None
     return Row(path, test, value, is_short, at)
+
+
+def _total(path: str, test: str, value: Any, fields: Fields, at: str, depth: int) -> Total | None:
+    """A count or a sum with one test of its number; None of any other."""
+    body = dict(value) if isinstance(value, Mapping) else {"is": value}
+    where, of = body.pop("where", None), body.pop("of", "") if test == "sum" else ""
+    if len(body) != 1 or not isinstance(of, str):
+        return None
+    ((than, number),) = body.items()
+    if than not in number_tests() or not same(read_number(shown_number(number, than).strip(), than), number):
+        return None
+    found = None
+    if isinstance(where, Mapping):
+        found = _group(where, items_of(path, fields), f"{at}.{test}.where", depth + 1)
+    if where is not None and found is None:
+        return None
+    return Total(path, test, of, than, number, found or _NO_TEST, not isinstance(value, Mapping), at)
 
 
 def items_of(path: str, fields: Fields) -> Fields:
@@ -272,7 +322,20 @@ def _tested(before: Part | None, name: str, form: Mapping[str, str], fields: Fie
     if not path:
         return None
     if test in QUANTIFIERS:
-        group = before.group if isinstance(before, Items) else _NO_TEST
+        group = before.group if isinstance(before, Items | Total) else _NO_TEST
         return Items(path, test, _grouped(group, name, form, items_of(path, fields), dropped))
+    if test in MEASURES:
+        return _totalled(before, name, form, fields, dropped)
     is_short = isinstance(before, Row) and before.is_short and before.test == test
     return Row(path, test, read_value(value, path, test, fields), is_short)
+
+
+def _totalled(before: Part | None, name: str, form: Mapping[str, str], fields: Fields, dropped: str) -> Total:
+    path, test, value, of, than = (
+        form.get(f"{name}_{one}", "").strip() for one in ("path", "test", "value", "of", "than")
+    )
+    than = than if than in number_tests() else AT_FIRST
+    group = before.group if isinstance(before, Items | Total) else _NO_TEST
+    where = _grouped(group, name, form, items_of(path, fields), dropped)
+    is_short = isinstance(before, Total) and before.is_short
+    return Total(path, test, of if test == "sum" else "", than, read_number(value, than), where, is_short)

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from console.control.document_texts import written
-from console.web.builder.guard import KEY, MODES, Group, Items, Kept, Part, Row, items_of
-from console.web.builder.operands import kind_of_path, shown_value
+from console.web.builder.guard import KEY, MODES, Group, Items, Kept, Part, Row, Total, items_of
+from console.web.builder.operands import kind_of_path, shown_number, shown_value
 from console.web.builder.records import Button, FormField, Section
 from schemas.formats.paths import path_text
 from streams.conditions.fields import Fields
 from streams.conditions.language import SEGMENTS
 from streams.conditions.parse import MEASURES, QUANTIFIERS
-from streams.conditions.predicates import PREDICATES, tests_for
+from streams.conditions.predicates import PREDICATES, number_tests, tests_for
 
 _DEEP = 3
 _ALL_OR_ANY = [(one, MODES[one]) for one in ("all", "any")]
-_TESTS = (*PREDICATES, *QUANTIFIERS)
+_TESTS = (*PREDICATES, *QUANTIFIERS, *MEASURES)
 _WITHOUT = "Without a condition it sends for every event of its trigger."
 ROOT = ""
 """The place of all parts: a group at `2_0` is the first part of the third one."""
@@ -72,6 +72,25 @@ def _section(part: Part, place: str, fields: Fields, known: Sequence[str], at: s
             yield Section(f"Condition {named}", row, is_row=True, remove=remove, level=level)
             below = items_of(part.path, fields)
             yield from _within(part.group.parts, place, below, paths_of(below), at)
+        case Total():
+            below = items_of(part.path, fields)
+            yield Section(f"Condition {named}", _total(part, place, fields, known), is_row=True, remove=remove,
+                          level=level)  # fmt: skip
+            yield from _within(part.group.parts, place, below, paths_of(below), at)
+
+
+def _total(part: Total, place: str, fields: Fields, known: Sequence[str]) -> tuple[FormField, ...]:
+    """The fields of a count or a sum: what is added up, and the test of the number."""
+    name, at = f"{KEY}_{place}", f"{part.at}.{part.test}" if part.at else ""
+    numbers = paths_of(items_of(part.path, fields))
+    of = FormField(f"{name}_of", "Of its field", part.of, known=numbers, path=at and f"{at}.of")
+    choices = [(one, one.replace("_", " ")) for one in number_tests()]
+    than = FormField(f"{name}_than", "Test of the number", part.than, kind="choice", choices=choices)
+    value = shown_number(part.value, part.than)
+    said = FormField(f"{name}_value", "Number", value, path=at and f"{at}.{part.than}")
+    mode = (_mode(part.group, place),) if part.group.parts else ()
+    asked = _asked(part.path, part.test, part.at, place, fields, known)
+    return (*asked, *([of] if part.test == "sum" else []), than, said, *mode)
 
 
 def _mode(group: Group, place: str) -> FormField:
@@ -97,8 +116,8 @@ def _asked(path: str, test: str, at: str, place: str, fields: Fields, known: Seq
 
 
 def tests_of(path: str, fields: Fields) -> Sequence[str]:
-    """The tests of a field that have a row, by its kind."""
-    return [one for one in tests_for(kind_of_path(path, fields)) if one not in MEASURES]
+    """The tests of a field, by its kind."""
+    return tests_for(kind_of_path(path, fields))
 
 
 def paths_of(fields: Fields) -> list[str]:

@@ -14,6 +14,7 @@ from streams.conditions.fields import Fields, Found
 from streams.conditions.predicates import PREDICATES
 
 _ANY: Kind = "any"
+_NOTHING = Fields({}, closed=False)
 
 
 def kind_of_path(path: str, fields: Fields) -> Kind:
@@ -56,6 +57,17 @@ def read_value(given: str, path: str, test: str, fields: Fields) -> Any:
         return [_scalar(one, "number" if is_number else kind) for one in found] if isinstance(found, list) else given
     wanted: Mapping[str, Kind] = {"number": "number", "boolean": "boolean", "string": "text"}
     return _scalar(given, wanted.get(takes, kind) if isinstance(takes, str) else kind)
+
+
+def read_number(given: str, test: str) -> Any:
+    """The value of a test of a count or a sum; what is not a number stays a text, and is told of."""
+    return read_value(given, "", test, _NOTHING) if test == "between" else _scalar(given, "number")
+
+
+def shown_number(value: Any, test: str) -> str:
+    """The same as it stands in its field; as JSON where it would not read so."""
+    plain = ", ".join(map(_plain, value)) if isinstance(value, list) else _plain(value)
+    return plain if same(read_number(plain.strip(), test), value) else json.dumps(value, default=str)
 
 
 def _scalar(given: Any, kind: Kind) -> Any:

@@ -26,6 +26,7 @@ from console.control.left_with_us import with_choices
 from console.control.message_trial import TrialOutcome, Wanted
 from console.control.preview import messages
 from console.control.preview.messages import Candidate, Previewed, Rendering
+from console.control.preview.occasion import kept_profile
 from schemas.closed import ChannelName
 from schemas.decision import Check, Decision
 from schemas.errors import BadQuestion, BadRecord, DefinitionInvalid
@@ -53,7 +54,10 @@ At = Annotated[Instant, Meta(description="The moment at which it is tried; now, 
 
 
 class PreviewAsked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An event to preview on, else a sample of the trigger's; one channel alone, one arm in place of the customer's."""
+    """An event to preview on, else a sample of the trigger's; one channel alone, one arm in place of the customer's.
+
+    Without `customer` the profile counts that is kept of whom the event is about, if any, as for matchers.
+    """
 
     event: Event | None = None
     customer: Profile | None = None
@@ -122,7 +126,8 @@ class TrialAsked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """A test to send: over a channel of the distribution, to an address or to that of the profile.
 
     `document` is a draft of the distribution in place of what is applied. Without `event` it is the sample of the
-    trigger's; `channel` may be left out where there is one, or `to` says which.
+    trigger's; `channel` may be left out where there is one, or `to` says which. Without `customer` the profile counts
+    that is kept of whom the event is about, if any, as for matchers.
     """
 
     to: To | None = None
@@ -158,7 +163,7 @@ async def preview_distribution(call: Call[ById, Nothing, PreviewAsked]) -> Reply
     candidate = await messages.from_store(call.pool, call.project_id, call.path.id)
     if asked.arm is not None:
         candidate = candidate.in_arm(asked.arm)
-    event, profile = _occasion(call)
+    event, profile = await _counted(call)
     with _places("/event"):
         found = await asyncio.to_thread(_previewed, call, candidate, event, profile, now)
     return Reply(_shown(found))
@@ -170,7 +175,7 @@ async def test_distribution(call: Call[ById, Writing, TrialAsked]) -> Reply:
     candidate = await candidate_of(call)
     if asked.arm is not None:
         candidate = candidate.in_arm(asked.arm)
-    event, profile = _occasion(call)
+    event, profile = await _counted(call)
     wanted = Wanted(event, profile, asked.channel, asked.to)
     try:
         with _places("/event"):
@@ -202,6 +207,14 @@ async def candidate_of(call: Call[ById, Any, Any]) -> Candidate:
         known = await distributions.known_to_drafts(call.pool, call.project_id)
         (candidate,) = messages.from_documents([document_of(draft)], await call.project(), known, call.now)
     return candidate
+
+
+async def _counted(call: Call[Any, Any, Any]) -> tuple[JsonObject | None, JsonObject | None]:
+    """The same, where no profile is given with the one that is kept. Raises Refused, TryLater."""
+    event, profile = _occasion(call)
+    if event is not None and profile is None:
+        profile = await kept_profile(call.pool, call.project_id, event)
+    return event, profile
 
 
 def _occasion(call: Call[Any, Any, Any]) -> tuple[JsonObject | None, JsonObject | None]:

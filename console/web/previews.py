@@ -17,7 +17,7 @@ from console.control.not_found import NotFound
 from console.control.preview import messages
 from console.control.preview.messages import Candidate, Preview, Previewed, Rendering
 from console.control.preview.newest import with_newest
-from console.control.preview.occasion import Occasion, event_of, profile_of
+from console.control.preview.occasion import Occasion, event_of, is_bare, kept_profile, profile_of
 from console.control.sent_messages import with_mailbox
 from console.web import frames
 from console.web.pages import FieldProblem, respond
@@ -45,11 +45,12 @@ _OUTCOMES: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """A distribution to show, and the event that it is shown on."""
+    """A distribution to show, the event that it is shown on, and whose profile counts, in a sentence."""
 
     candidate: Candidate
     event: JsonObject
     profile: JsonObject | None
+    whose: str
 
 
 async def show(mine: ProjectVisit) -> web.Response:
@@ -145,18 +146,32 @@ async def _shown(mine: ProjectVisit, asked: Mapping[str, str]) -> _Shown:
             raise TidingsError("; ".join(f"{one.path}: {one.message}" for one in error.problems)) from error
     if asked["arm"]:
         candidate = candidate.in_arm(asked["arm"])
-    profile: JsonObject | None = None
-    if asked["message"]:
-        if not may(mine.role, _SEES_MESSAGES):
-            raise TidingsError(f"what a message was made of is for {' and '.join(roles_with(_SEES_MESSAGES))}")
-        event = await event_of(mine.pool, mine.project_id, Occasion(message=asked["message"]))
-    else:
-        if asked["customer"]:
-            profile = await profile_of(mine.pool, mine.project_id, asked["customer"])
-        event = messages.sample_event(candidate.distribution, mine.project_id, profile)
+    event, profile, whose = await _about(mine, asked, candidate)
     if asked["locale"]:
         profile = {**(profile or event["data"]["customer"]), "locale": asked["locale"]}
-    return _Shown(candidate, event, profile)
+        whose = f"{whose} But in the locale {asked['locale']}."
+    return _Shown(candidate, event, profile, whose)
+
+
+async def _about(
+    mine: ProjectVisit, asked: Mapping[str, str], candidate: Candidate
+) -> tuple[JsonObject, JsonObject | None, str]:
+    """The event, the profile that counts in place of its own, and whose it is.
+
+    Raises NotFound, TidingsError, TryLater.
+    """
+    if not asked["message"]:
+        profile = await profile_of(mine.pool, mine.project_id, asked["customer"]) if asked["customer"] else None
+        whose = f"The profile of {asked['customer']} as it is kept now." if profile else "The profile is a sample."
+        return messages.sample_event(candidate.distribution, mine.project_id, profile), profile, whose
+    if not may(mine.role, _SEES_MESSAGES):
+        raise TidingsError(f"what a message was made of is for {' and '.join(roles_with(_SEES_MESSAGES))}")
+    event = await event_of(mine.pool, mine.project_id, Occasion(message=asked["message"]))
+    if is_bare(event["data"].get("customer")):
+        kept = await kept_profile(mine.pool, mine.project_id, event)
+        if kept is not None:
+            return event, kept, "The profile as it is kept now: the message was made of an id alone."
+    return event, None, "The profile that counted when the message was made."
 
 
 async def _previewed(mine: ProjectVisit, asked: Mapping[str, str], found: _Shown) -> Previewed:
@@ -195,6 +210,7 @@ async def _page(
         messages=[_message(path, asked, number, one) for number, one in enumerate(made.messages if made else ())],
         withheld=(made.withheld or "") if made else "",
         notes=made.notes if made else (),
+        whose=found.whose if found else "",
         may_test=may(mine.role, "distributions:test"),
         note=note,
         to=to,

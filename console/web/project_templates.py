@@ -147,7 +147,10 @@ class ShownMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreviewPage(ProjectPage):
-    """The messages of a distribution on an event, as senders would make them, and a form to send one as a test."""
+    """The messages of a distribution on an event, as senders would make them, and a form to send one as a test.
+
+    `whose` says which profile counts.
+    """
 
     template: ClassVar[str] = "preview.html"
     path: str
@@ -161,5 +164,6 @@ class PreviewPage(ProjectPage):
     withheld: str
     notes: Sequence[str]
     may_test: bool
+    whose: str = ""
     note: str = ""
     to: str = ""

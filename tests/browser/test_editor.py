@@ -9,6 +9,7 @@ import pytest
 
 pytest.importorskip("playwright", reason="Playwright is not installed: make browser installs it")
 
+from console.control.document_texts import values_of
 from deploy.settings.settings import Settings
 from deploy.settings.web import Web
 from tests.browser.stage import BUILT, SCHEMES, WIDTHS, browser, chromium, enter, keep_picture, window
@@ -208,5 +209,6 @@ async def test_items_of_a_list_are_counted_without_scripts(site: Site, width: in
         await keep_picture(tab, f"sum-{width}-{scheme}", whole=True)
         assert (beside, mine.faults) == (0, [])
         await tab.click("button.tab:text-is('YAML')")
-        written = await tab.input_value("#yaml")
-        assert "sum: {of: amount, where: {metadata.kind: {is: shoe}}, at_least: 10000}" in written, written
+        (written,) = values_of(await tab.input_value("#yaml"))
+        added = {"of": "amount", "where": {"metadata.kind": {"is": "shoe"}}, "at_least": 10000}
+        assert written["when"] == {"order.items": {"sum": added}}

@@ -34,6 +34,7 @@ from streams.documents.distribution import parse_definition
 from tests.contract.channels.test_sms import SID, TOKEN, TWILIO
 from tests.factory import CONTEXT, NOW, SECRET, definition, order_event
 from tests.integration.api_client import Answer, Api, running_api
+from tests.integration.test_web_template_edit import keep_profile
 
 RING = "k1:" + base64.b64encode(bytes(32)).decode()
 URL = "https://shop.example.com"
@@ -256,6 +257,19 @@ async def test_a_webhook_is_signed_and_has_an_id_of_a_test(api: Api, receiver: W
     (received,) = receiver.received
     assert (received.id, json.loads(received.body)["data"]["order"]["id"]) == (sent.json["test_id"], "o7")
     assert (sent.json["outcome"], receiver.unverified) == ("accepted", 0)
+
+
+async def test_the_profile_that_is_kept_counts_in_place_of_the_events_own(api: Api, mailbox: SmtpSink) -> None:
+    await drafted(api, MAIL)
+    await keep_profile(api.pool, {"id": "c1", "name": "Kept", "email": "kept@shop.example"})
+    event = order_event(data={"customer": {"id": "c1"}, "order": {"id": "o7", "amount": 1}})
+    shown = await api.ask("POST", "/distributions/thanks/preview", {"event": event}, role="viewer")
+    assert [one["facts"]["subject"] for one in shown.json["messages"]] == ["For Kept"]
+    assert (await tried(api, event=event)).json["outcome"] == "accepted"
+    assert (await tried(api, event=event, customer=ANN)).json["outcome"] == "accepted", "one that is given wins"
+    first, second = mailbox.mails
+    assert (first.recipients, first.parsed()["subject"]) == (("kept@shop.example",), "[Test] For Kept")
+    assert second.parsed()["subject"] == "[Test] For Ann"
 
 
 async def test_the_command_sends_what_is_applied_and_what_is_in_a_file(

@@ -18,6 +18,7 @@ from tests.integration.test_web import Page, Site, running
 from tests.integration.test_web_builder import problems, text_of
 from tests.integration.test_web_builder_steps import at, fields_of, press, step, values
 from tests.integration.test_web_projects import EVIL, signed_in
+from tests.integration.test_web_template_edit import keep_profile
 
 HEAD = "distribution: paid\ntrigger: customer.order.paid\nconsent: transactional\n"
 DRAWN = (
@@ -137,3 +138,20 @@ async def test_nothing_of_a_payload_is_markup(site: Site) -> None:
     assert (page.status, "<script>alert" in page.text) == (200, False)
     after = await press(mine, page, "go:yaml")
     assert values(after)["channels"] == [{"webhook": evil}]
+
+
+async def test_the_profile_that_is_kept_counts_as_it_does_for_matchers(site: Site) -> None:
+    await keep_profile(site.pool, {"id": "c9", "locale": "de-DE", "metadata": {"vip": True}})
+    mine = await signed_in(site, "editor")
+    page = await at(mine, DRAWN + "when: {customer.metadata.vip: true}\n", "channels")
+    data = {"customer": {"id": "c9"}, "order": {"id": "o", "amount": 7}}
+    event = {"id": "e1", "type": "customer.order.paid", "created_at": "2026-11-20T09:00:00Z", "data": data}
+    page = await press(mine, page, "stay", event=json.dumps(event))
+    assert body(page)["data"]["order"]["tags"] == ["a", "de-DE"]
+    assert "The profile of c9 is the one that is kept" in output(page)
+    tried = await press(mine, await press(mine, page, "go:summary"), "try", event=json.dumps(event))
+    assert ("It fits." in tried.text, "The profile of c9 is the one" in tried.text) == (True, True)
+    data["customer"] = {"id": "c8", "locale": "en", "metadata": {"vip": True}}
+    other = await press(mine, page, "stay", event=json.dumps(event))
+    assert body(other)["data"]["order"]["tags"] == ["a", "en"]
+    assert "The profile is the event's: none of c8 is kept." in output(other)

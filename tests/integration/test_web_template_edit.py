@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
 import aiohttp
+import asyncpg
 import pytest
 
 from agents.clock import utc_now
@@ -150,18 +152,21 @@ async def test_a_new_template_begins_with_a_design(site: Site) -> None:
 # -- how it looks -------------------------------------------------------------------------------------------------
 
 
+async def keep_profile(pool: asyncpg.Pool, profile: dict[str, Any]) -> None:
+    """The profile of a customer, as segmenters keep it."""
+    await pool.execute(
+        "insert into segment_customers (project_id, customer_id, partition, epoch, profile) values ($1, $2, 0, 1, $3)",
+        "shop", profile["id"], json.dumps(profile).encode(),
+    )  # fmt: skip
+
+
 def mail(page: Page) -> str:
     return html.unescape(re.findall(r'srcdoc="([^"]*)"', page.text)[0])
 
 
 async def test_a_preview_is_the_senders_in_a_frame_in_which_nothing_runs(site: Site) -> None:
     await store(site, **{"hello.mjml": MJML, "hello.pl.txt": "Cześć {{ customer.name }}"})
-    profile = '{"id": "cust_7", "name": "<script>alert(1)</script>", "locale": "pl-PL"}'
-    await site.pool.execute(
-        "insert into segment_customers (project_id, customer_id, partition, epoch, profile)"
-        " values ('shop', 'cust_7', 0, 1, $1)",
-        profile.encode(),
-    )
+    await keep_profile(site.pool, {"id": "cust_7", "name": "<script>alert(1)</script>", "locale": "pl-PL"})
     mine, path = await signed_in(site), f"{LIST}/hello/preview"
     page = await mine.ask("GET", f"{path}?version=1&locale=en")
     assert page.status == 200
@@ -284,6 +289,10 @@ async def test_a_distributions_messages_are_shown_and_one_is_sent_as_a_test(shop
     page = await mine.ask("GET", f"{path}?distribution=winback")
     assert (page.status, page.title) == (200, "Preview winback")
     assert ('"type": "paid"' in html.unescape(page.text), "planted" in page.text) == (True, False)
+    assert "The profile is a sample." in page.text
+    await keep_profile(shop.pool, {"id": "cust_9", "name": "Kept"})
+    of_one = await mine.ask("GET", f"{path}?distribution=winback&customer=cust_9&locale=pl")
+    assert "The profile of cust_9 as it is kept now. But in the locale pl." in of_one.text
     (frame,) = map(html.unescape, re.findall(r'<iframe sandbox class="message"[^>]* src="([^"]*)"', page.text))
     shown = await mine.ask("GET", frame)
     assert ("For Jack Nowak" in shown.text, "Hello" in mail(shown)) == (True, True)

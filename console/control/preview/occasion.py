@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 
 from agents.roles.sender.ledger_rows import read_stored
+from console.control.events import customer_of
 from console.control.not_found import NotFound
 from console.control.preview.variables import every_variable
 from schemas.errors import BadRecord, TidingsError
@@ -22,6 +23,7 @@ from streams.values.wording import unknown
 
 DEFAULT = "customer.order.paid"
 _OF_EVERYBODY = ("id", "object", "email")
+_IDS = frozenset(("id", "object", "source_id", "project_id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,20 @@ async def profile_of(pool: asyncpg.Pool, project_id: str, customer: str) -> Json
         said = f'no profile of customer "{customer}" is kept'
         raise NotFound(said, kind="customer", name=customer, meant=None)
     return profile
+
+
+async def kept_profile(pool: asyncpg.Pool, project_id: str, event: JsonObject) -> JsonObject | None:
+    """The profile that counts in place of the one in an event, as for matchers. None where nothing is kept of them.
+
+    Raises TryLater.
+    """
+    customer = customer_of(event)
+    return await KnownCustomers(pool).profile(project_id, customer) if customer else None
+
+
+def is_bare(profile: object) -> bool:
+    """True of a profile that says who it is, and nothing of them."""
+    return isinstance(profile, dict) and set(profile) <= _IDS
 
 
 def _others(data: JsonObject) -> JsonObject:

@@ -6,7 +6,8 @@ import asyncio
 
 import msgspec
 
-from console.control.events import of_project
+from console.control.events import customer_of, of_project
+from console.control.preview.occasion import kept_profile
 from console.control.recording import Whose, newest_of
 from console.web.builder.asked import Asked
 from console.web.words import inert
@@ -58,3 +59,12 @@ def given(asked: Asked) -> JsonObject:
     if event.get("project_id") != project_id:
         raise BadRecord(invalid(event.get("project_id"), f'"{project_id}", or left out'), path="project_id")
     return event
+
+
+async def counted(asked: Asked, event: JsonObject) -> tuple[JsonObject | None, str]:
+    """The profile that counts in place of the event's own, None where that does; and which it is. Raises TryLater."""
+    kept = await kept_profile(asked.mine.pool, asked.mine.project_id, event)
+    customer = inert(customer_of(event))
+    if kept is None:
+        return None, f"The profile is the event's: none of {customer} is kept."
+    return kept, f"The profile of {customer} is the one that is kept, as for each event of theirs."

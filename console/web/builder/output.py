@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -30,21 +30,40 @@ _DRAFT = "draft"
 _FACTS: Mapping[str, str] = {"body": "Body", "text": "Text", "said": "Parts"}
 
 
+@dataclass(frozen=True, slots=True)
+class _About:
+    """The event that messages are made of, None for a sample, the profile in place of its own, and whose that is."""
+
+    event: JsonObject | None
+    profile: JsonObject | None
+    whose: str
+
+
 async def outputs(asked: Asked) -> dict[int, Output]:
     """The message of each channel but e-mail, by its number. Raises TryLater."""
     found = {number: one for number, one in enumerate(channels_of(asked.values)) if one[0] not in ("", "email")}
     if not found or asked.values.get("trigger") is None:
         return {}
     known = await distributions.known_to_drafts(asked.mine.pool, asked.mine.project_id)
-    return {
-        number: await asyncio.to_thread(_output, asked, number, name, source, known)
-        for number, (name, source) in found.items()
-    }
-
-
-def _output(asked: Asked, number: int, name: str, source: Any, known: Known) -> Output:
     try:
-        return Output(f"output_{number}", _posted(asked, name, source, known))
+        about = await _about(asked)
+    except BadRecord as error:
+        said = f"The event cannot be read: {f'{error.path}: ' if error.path else ''}{error}"
+        return {number: Output(f"output_{number}", (), inert(said)) for number in found}
+    return {number: await asyncio.to_thread(_output, asked, number, one, known, about) for number, one in found.items()}
+
+
+async def _about(asked: Asked) -> _About:
+    """The event of the form, with the profile that counts. Raises BadRecord, TryLater."""
+    if not asked.form.get(events.EVENT, "").strip():
+        return _About(None, None, "")
+    event = events.given(asked)
+    return _About(event, *await events.counted(asked, event))
+
+
+def _output(asked: Asked, number: int, channel: tuple[str, Any], known: Known, about: _About) -> Output:
+    try:
+        return Output(f"output_{number}", _posted(asked, *channel, known, about), "", about.whose)
     except TryLater:
         raise
     except (DraftWrong, DefinitionInvalid) as error:
@@ -56,7 +75,7 @@ def _output(asked: Asked, number: int, name: str, source: Any, known: Known) -> 
     return Output(f"output_{number}", (), inert(said))
 
 
-def _posted(asked: Asked, name: str, source: Any, known: Known) -> list[tuple[str, str]]:
+def _posted(asked: Asked, name: str, source: Any, known: Known, about: _About) -> list[tuple[str, str]]:
     """The parts of a message. Raises DraftWrong, DefinitionInvalid, BadRecord, TidingsError."""
     mine, values = asked.mine, asked.values
     identity = values.get("distribution")
@@ -68,13 +87,9 @@ def _posted(asked: Asked, name: str, source: Any, known: Known) -> list[tuple[st
     }
     document = replace(drafts.read(written(whole)), place="")
     (candidate,) = messages.from_documents([document], asked.project, known, mine.now)
-    event: JsonObject = (
-        events.given(asked)
-        if asked.form.get(events.EVENT, "").strip()
-        else messages.sample_event(candidate.distribution, mine.project_id)
-    )
+    event = about.event or messages.sample_event(candidate.distribution, mine.project_id)
     rendering = Rendering.of(mine.wiring.settings)
-    made = messages.preview(candidate, event, None, rendering, mine.now, name)
+    made = messages.preview(candidate, event, about.profile, rendering, mine.now, name)
     if not made.messages:
         raise TidingsError(made.withheld or "there is no message to show")
     (first, *_) = made.messages

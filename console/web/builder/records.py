@@ -115,11 +115,15 @@ class Button:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A message as it would be posted: the id of its place on the page, its parts, or why it is not there."""
+    """A message as it would be posted: the id of its place on the page, its parts, or why it is not there.
+
+    `whose` says which profile counts.
+    """
 
     name: str
     facts: Sequence[tuple[str, str]] = ()
     failure: str = ""
+    whose: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,11 +182,12 @@ class BackfillChoice:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """The answer to an event, the verdict of each condition, and what would come of it."""
+    """The answer to an event, the verdict of each condition, what would come of it, and which profile counted."""
 
     answer: str
     checks: Sequence[Check]
     decisions: Sequence[str]
+    whose: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,7 +171,8 @@ async def _tried(asked: Asked, rule: Distribution) -> Tried:
     applied = await Segments(mine.pool).changes.of(mine.project_id, [customer])
     memberships = KnownMemberships(applied, {}, of_all=True)
     zone = asked.project.zone
-    simulated = await asyncio.to_thread(simulate, event, [rule], None, mine.now, zone, memberships=memberships)
+    profile, whose = await events.counted(asked, event)
+    simulated = await asyncio.to_thread(simulate, event, [rule], profile, mine.now, zone, memberships=memberships)
     chosen = with_choices(simulated, await ConsentChoices(mine.pool).of(mine.project_id, customer))
     if not chosen.outcomes:
         return Tried(f"It does not react to {simulated.event.type}.", (), ())
@@ -181,7 +182,7 @@ async def _tried(asked: Asked, rule: Distribution) -> Tried:
     said = found.failure or ("It fits." if found.answer else "It does not fit.")
     if found.answer is None:
         said = f"It cannot be judged: {found.failure or 'a condition failed'}."
-    return Tried(said, found.checks, [outcome_words(one) for one in found.decisions])
+    return Tried(said, found.checks, [outcome_words(one) for one in found.decisions], whose)
 
 
 # -- the last week ----------------------------------------------------------------------------------------------------

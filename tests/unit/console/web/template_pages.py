@@ -57,7 +57,8 @@ def preview(**changes: Any) -> PreviewPage:
         "title": "Preview x", "here": "/p/shop/distributions", "path": "/p/shop/preview", "distribution": EVIL,
         "distribution_path": "/d", "version": 3, "arms": [EVIL], "channels": ["email", "sms"],
         "asked": dict.fromkeys(("distribution", "arm", "channel", "customer", "message", "locale", "newest"), EVIL),
-        "messages": made, "withheld": EVIL, "notes": [EVIL], "may_test": True, "note": EVIL, "to": EVIL, **frame(),
+        "messages": made, "withheld": EVIL, "notes": [EVIL], "may_test": True, "note": EVIL, "to": EVIL,
+        "whose": EVIL, **frame(),
     }  # fmt: skip
     return PreviewPage(**(given | changes))
 

@@ -54,7 +54,7 @@ SECTIONS = [
     Section("", (FormField("c", EVIL, EVIL, kind="choice", choices=[(EVIL, EVIL)], nothing="none"),), is_row=True,
             remove=Button("drop:0", "", EVIL), buttons=[Button("stay", EVIL, EVIL)]),
     Section(EVIL, rows=[Section(EVIL, (FormField("f", EVIL, EVIL, known_of="d", takes="path"),), columns=4)],
-            output=Output("output_0", [(EVIL, EVIL)], EVIL), number=0),
+            output=Output("output_0", [(EVIL, EVIL)], EVIL, EVIL), number=0),
     Section("More", more=[FormField("d", EVIL, known=[EVIL]), FormField("e", EVIL, EVIL)]),
 ]  # fmt: skip
 CHECKS = [Check(test=EVIL, passed=passed, seen=EVIL) for passed in (True, False, None)]
@@ -62,7 +62,7 @@ SUMMARY = BuilderSummaryPage(
     **around(), canonical=EVIL, may_set_live=True, may_test=True, event=EVIL, is_ready=True, sentences=[EVIL],
     plan=[EVIL],
     warnings=[EVIL], backfills=[BackfillChoice("only_later", EVIL, True), BackfillChoice("members_now", EVIL, False)],
-    tried=Tried(EVIL, CHECKS, [EVIL]), week=ShownWeek(EVIL, [ShownCame(EVIL, EVIL, 3)]),
+    tried=Tried(EVIL, CHECKS, [EVIL], EVIL), week=ShownWeek(EVIL, [ShownCame(EVIL, EVIL, 3)]),
     preflight=ShownPreflight(EVIL, [ShownFinding("blocker", EVIL, EVIL, EVIL, EVIL, "1 of 2")], False),
 )  # fmt: skip
 EXAMPLES: tuple[BuilderPage, ...] = (

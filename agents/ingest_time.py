@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from agents.broker.records import Headers, Incoming
 
@@ -33,8 +34,12 @@ def stamp(record: Incoming) -> int:
     return -1 if record.timestamp is None else record.timestamp
 
 
+@lru_cache(maxsize=256)
 def moment(milliseconds: int) -> datetime:
-    """A record's timestamp, in Unix milliseconds. Anything may stand there; what no calendar has is its nearest day."""
+    """A record's timestamp, in Unix milliseconds. Anything may stand there; what no calendar has is its nearest day.
+
+    Records that were written together have one, mostly.
+    """
     return _EPOCH + timedelta(milliseconds=min(max(milliseconds, 0), _LAST))
 
 

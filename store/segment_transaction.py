@@ -17,7 +17,7 @@ from schemas.suppression import customer_keys
 from store.behaviours import BehaviourRows
 from store.clock import DatabaseClock, database_now
 from store.erasure import suppressed
-from store.sql import queries, together
+from store.sql import joined, listed, queries, together
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class SegmentTransaction:
 
         All of it is locked, the position first.
         """
-        asked = topic, partition, project_id, list(ids)
+        asked = topic, partition, project_id, joined(ids)
         rows = await self._connection.fetch(self._sql["lock_position"], *asked)
         if not rows:
             await self._connection.execute(self._sql["add_position"], topic, partition)
@@ -132,7 +132,7 @@ class SegmentTransaction:
 
     async def customers(self, project_id: str, ids: Iterable[str]) -> dict[str, Profile]:
         """Those of some customers that are known; locked."""
-        return _profiles(await self._connection.fetch(self._sql["lock_customers"], project_id, list(ids)))
+        return _profiles(await self._connection.fetch(self._sql["lock_customers"], project_id, joined(ids)))
 
     async def admit(
         self, project_id: str, ids: Iterable[str], partition: int, known: dict[str, Profile] | None = None
@@ -163,7 +163,7 @@ class SegmentTransaction:
 
     async def look(self, project_id: str, ids: Iterable[str] = ()) -> Look:
         """All segments of a project, and what is known of some customers. Asked after these are locked."""
-        first, *rows = await self._connection.fetch(self._sql["look"], project_id, list(ids))
+        first, *rows = await self._connection.fetch(self._sql["look"], project_id, joined(ids))
         now = first["created_at"] if self._clock is database_now else await self.now()
         of_segments = [row[_OF_STATE] for row in rows if row["customer_id"] is None]
         return Look(now, self._states(project_id, of_segments), rows[len(of_segments) :])
@@ -200,13 +200,17 @@ class SegmentTransaction:
     async def put_memberships(self, project_id: str, rows: Sequence[MembershipRow]) -> None:
         """Each (customer, segment) at most once."""
         if rows:
-            self._put(self._sql["put_memberships"], project_id, *map(list, zip(*rows, strict=True)))
+            customers, segments, are_members, numbers, since = zip(*rows, strict=True)
+            whose = joined(customers), joined(segments)
+            self._put(
+                self._sql["put_memberships"], project_id, *whose, listed(are_members), listed(numbers), list(since)
+            )
 
     async def put_unjudged(self, project_id: str, ids: Sequence[str], rows: Sequence[tuple[str, str, str]]) -> None:
         """Put what cannot be judged of some customers: (customer, segment, reason), in place of what stood there."""
         if ids:
             columns = [list(column) for column in zip(*rows, strict=True)] or [[], [], []]
-            self._put(self._sql["clear_unjudged"], project_id, ids, *columns[:2])
+            self._put(self._sql["clear_unjudged"], project_id, joined(ids), *columns[:2])
             if rows:
                 self._put(self._sql["put_unjudged"], project_id, *columns)
 
@@ -216,9 +220,9 @@ class SegmentTransaction:
             self._put(
                 self._sql["put_customers"],
                 project_id,
-                [one.customer_id for one in profiles],
-                [one.partition for one in profiles],
-                [one.epoch for one in profiles],
+                joined([one.customer_id for one in profiles]),
+                listed([one.partition for one in profiles]),
+                listed([one.epoch for one in profiles]),
                 [one.row for one in profiles],
                 [one.due_at for one in profiles],
                 *map(list, zip(*map(_keys, profiles), strict=True)),
@@ -233,7 +237,8 @@ class SegmentTransaction:
     async def put_events(self, events: Sequence[EventRow]) -> None:
         """Put events that Kafka has to get once this work is kept, in order."""
         if events:
-            self._put(self._sql["add_to_outbox"], *map(list, zip(*events, strict=True)))
+            partitions, keys, told = zip(*events, strict=True)
+            self._put(self._sql["add_to_outbox"], listed(partitions), list(keys), list(told))
 
     async def erase(self, project_id: str, ids: Sequence[str]) -> None:
         """Forget customers; of suppressions of their addresses the hashes stay."""

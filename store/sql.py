@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
+
+from schemas.errors import BadRecord
+from schemas.record_key import SEPARATOR
 
 FOLDER = Path(__file__).parent / "sql"
 
@@ -40,6 +43,25 @@ def together(statements: Sequence[tuple[str, Sequence[Any]]]) -> tuple[str, list
         parts.append(f"did_{number} as (\n{_PARAMETER.sub(partial(_moved, len(arguments)), sql.rstrip(';'))}\n)")
         arguments += own
     return f"with {', '.join(parts)} select", arguments
+
+
+def joined(texts: Iterable[str]) -> str:
+    """Texts as one that `(string_to_array(…, chr(31)))[2:]` takes apart: each has that character, of no id, in front.
+
+    Of an array asyncpg asks each text whether it is one itself, which takes longer than all else about it.
+
+    Raises BadRecord where a text holds the character.
+    """
+    parts = ["", *texts]
+    text = SEPARATOR.join(parts)
+    if text.count(SEPARATOR) != len(parts) - 1:
+        raise BadRecord("an id holds the character U+001F")
+    return text
+
+
+def listed(values: Iterable[bool | int]) -> str:
+    """Numbers, or yes and no, as a text that is cast to an array; see `joined`."""
+    return f"{{{','.join(map(str, values))}}}"
 
 
 def _moved(by: int, parameter: re.Match[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import assert_never
@@ -119,15 +120,18 @@ def _window(moment: datetime, seconds: int) -> int:
 
 def _digest(*parts: str) -> str:
     """Each part with its length in bytes, so that no two lists of parts read the same."""
-    text = "".join([f"{len(part)}:{part}" for part in parts])
-    raw = text.encode() if text.isascii() else b"".join(map(_with_length, parts))
-    return hashlib.blake2b(raw, digest_size=16).hexdigest()
+    return hashlib.blake2b(_in_a_row(parts), digest_size=16).hexdigest()
 
 
 @lru_cache(maxsize=4096)
 def _written(*parts: str | int) -> bytes:
     """The parts as `_digest` takes them, for those that many ids begin with, or end."""
-    return b"".join(_with_length(str(part)) for part in parts)
+    return _in_a_row([str(part) for part in parts])
+
+
+def _in_a_row(parts: Sequence[str]) -> bytes:
+    text = "".join([f"{len(part)}:{part}" for part in parts])
+    return text.encode() if text.isascii() else b"".join(map(_with_length, parts))
 
 
 def _with_length(part: str) -> bytes:

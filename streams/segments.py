@@ -167,11 +167,11 @@ def read_condition(definition: SegmentDefinition) -> tuple[Condition | None, tup
 
 def differences(wanted: Collection[str], known: Mapping[str, Membership], among: Collection[str]) -> list[Change]:
     """The changes that make what is known right, among some segments, in a fixed order."""
-    concerned = {*wanted, *(segment for segment, one in known.items() if one.is_member)}
+    members = {segment for segment, one in known.items() if one.is_member}
     return [
-        Change(segment, segment in wanted, before.number + 1)
-        for segment in sorted(concerned)
-        if segment in among and (before := known.get(segment, NEVER)).is_member != (segment in wanted)
+        Change(segment, segment not in members, known.get(segment, NEVER).number + 1)
+        for segment in sorted(members.symmetric_difference(wanted))
+        if segment in among
     ]
 
 

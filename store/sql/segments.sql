@@ -89,7 +89,7 @@ with place as materialized (
 select place.next_offset, place.stamp, known.customer_id, known.partition, known.epoch, known.profile, known.due_at
 from place left join lateral (
     select customer_id, partition, epoch, profile, due_at from segment_customers
-    where project_id = $3 and customer_id = any($4::text[]) order by customer_id for update
+    where project_id = $3 and customer_id = any((string_to_array($4, chr(31)))[2:]) order by customer_id for update
 ) known on true;
 
 -- name: move_position
@@ -99,7 +99,7 @@ update segment_positions set next_offset = $3, stamp = greatest(stamp, $4) where
 -- name: lock_customers
 -- Some customers, so that nobody else works on them; in one order for all, so that none waits for the other.
 select customer_id, partition, epoch, profile, due_at from segment_customers
-where project_id = $1 and customer_id = any($2::text[]) order by customer_id for update;
+where project_id = $1 and customer_id = any((string_to_array($2, chr(31)))[2:]) order by customer_id for update;
 
 -- name: lock_due
 -- Customers to look at again because time has passed, the most overdue first; not those that another works on.
@@ -126,7 +126,7 @@ select segment_id, serial, version, created_at, applied_at, computed_version, co
 from segments where project_id = $1
 union all
 select segment_id, null, null, null, null, null, null, customer_id, is_member, number
-from segment_memberships where project_id = $1 and customer_id = any($2::text[]);
+from segment_memberships where project_id = $1 and customer_id = any((string_to_array($2, chr(31)))[2:]);
 
 -- name: definitions
 -- Some segments as they are defined.
@@ -150,7 +150,8 @@ update segments set computed_version = version where project_id = $1 and segment
 -- name: put_memberships
 -- What has changed.
 insert into segment_memberships (project_id, customer_id, segment_id, is_member, number, since)
-select $1, * from unnest($2::text[], $3::text[], $4::boolean[], $5::bigint[], $6::timestamptz[])
+select $1, * from unnest((string_to_array($2, chr(31)))[2:], (string_to_array($3, chr(31)))[2:],
+                         $4::text::boolean[], $5::text::bigint[], $6::timestamptz[])
 on conflict (project_id, customer_id, segment_id) do update set
     is_member = excluded.is_member, number = excluded.number, since = excluded.since;
 
@@ -161,15 +162,20 @@ select $1, customer_id, $3, 0, '{}' from unnest($2::text[]) as new (customer_id)
 on conflict do nothing returning customer_id;
 
 -- name: put_customers
--- Profiles, and when to look at them again.
+-- Profiles, and when to look at them again. What is as it was is not written again: upstream sends all of them, at times.
 insert into segment_customers (project_id, customer_id, partition, epoch, profile, due_at, source_id, email_key,
                                phone_key, name_key, turned_name_key)
-select $1, * from unnest($2::text[], $3::integer[], $4::bigint[], $5::bytea[], $6::timestamptz[], $7::text[], $8::text[],
-                         $9::text[], $10::text[], $11::text[])
+select $1, * from unnest((string_to_array($2, chr(31)))[2:], $3::text::integer[], $4::text::bigint[], $5::bytea[],
+                         $6::timestamptz[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[])
 on conflict (project_id, customer_id) do update set
     partition = excluded.partition, epoch = excluded.epoch, profile = excluded.profile, due_at = excluded.due_at,
     source_id = excluded.source_id, email_key = excluded.email_key, phone_key = excluded.phone_key,
-    name_key = excluded.name_key, turned_name_key = excluded.turned_name_key;
+    name_key = excluded.name_key, turned_name_key = excluded.turned_name_key
+where (segment_customers.partition, segment_customers.epoch, segment_customers.profile, segment_customers.due_at,
+       segment_customers.source_id, segment_customers.email_key, segment_customers.phone_key,
+       segment_customers.name_key, segment_customers.turned_name_key)
+   is distinct from (excluded.partition, excluded.epoch, excluded.profile, excluded.due_at,
+       excluded.source_id, excluded.email_key, excluded.phone_key, excluded.name_key, excluded.turned_name_key);
 
 -- name: put_due
 -- When to look again at profiles that are as they were.
@@ -179,7 +185,7 @@ where c.project_id = $1 and c.customer_id = n.customer_id;
 
 -- name: add_to_outbox
 -- What Kafka has to be told of a transaction.
-insert into segment_outbox (partitions, keys, events) values ($1::integer[], $2::text[], $3::bytea[]);
+insert into segment_outbox (partitions, keys, events) values ($1::text::integer[], $2::text[], $3::bytea[]);
 
 -- name: take_outbox
 -- The oldest entries, forgotten with the end of the transaction, when Kafka has acknowledged them; one process at a time,
@@ -193,7 +199,7 @@ select partitions, keys, events from taken order by id;
 
 -- name: clear_unjudged
 -- Whatever segments could not judge of some customers until now and can judge again.
-delete from segment_unjudged u where u.project_id = $1 and u.customer_id = any($2::text[])
+delete from segment_unjudged u where u.project_id = $1 and u.customer_id = any((string_to_array($2, chr(31)))[2:])
 and not exists (
     select from unnest($3::text[], $4::text[]) as still (customer_id, segment_id)
     where still.customer_id = u.customer_id and still.segment_id = u.segment_id

@@ -92,6 +92,43 @@ async def test_a_profile_that_came_over_its_topic_is_found_by_the_same_keys(stag
     assert [one for one, _ in await KnownCustomers(pool).found("shop", "zoe", 5)] == ["c1"], "given keys count"
 
 
+async def test_a_profile_that_comes_as_it_was_is_not_written_again(stage: Stage, pool: asyncpg.Pool) -> None:
+    """Whatever differs of it is: the profile, and a key that an earlier release could not make of it."""
+    one = stage.segmenter()
+
+    async def version() -> Any:
+        return await pool.fetchval("select xmin::text from segment_customers where customer_id = 'c1'")
+
+    await stage.take(one, stage.record("c1", tier="gold"))
+    first = await version()
+    await stage.take(one, stage.record("c1", tier="gold"))
+    assert await version() == first
+    await stage.take(one, stage.record("c1", tier="iron"))
+    assert await version() != first
+    await pool.execute("update segment_customers set name_key = 'x' where customer_id = 'c1'")
+    await stage.take(one, stage.record("c1", tier="iron"))
+    assert await pool.fetchval("select name_key from segment_customers where customer_id = 'c1'") is None
+
+
+async def test_ids_of_any_text_stay_whole_on_their_way_into_postgres(stage: Stage, pool: asyncpg.Pool) -> None:
+    ids = ["a,b", "{c}", 'd"\\e', "ż ó", "NULL", "\x1e", "\t", ""]
+    by = stage.segmenter()
+
+    async def members() -> list[str]:
+        rows = await pool.fetch("select customer_id from segment_memberships where is_member")
+        return sorted(row["customer_id"] for row in rows)
+
+    await stage.apply("gold", when=GOLD)
+    await stage.compute(by)
+    await stage.take(by, stage.record("", tier="gold"))
+    assert await members() == [""], "the only one of its chunk"
+    await stage.take(by, *(stage.record(identity, tier="gold") for identity in ids))
+    assert await members() == sorted(ids)
+    await stage.take(by, *(stage.record(identity, tier="iron") for identity in ids))
+    assert await members() == []
+    assert Counter(stage.told()) == Counter((kind, "gold", one) for kind in ("entered", "left") for one in ids)
+
+
 async def test_a_chunk_of_known_customers_is_three_statements_in_a_transaction(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from schemas.errors import BadRecord
 from store import sql
 
 
@@ -45,3 +46,18 @@ def test_statements_go_together_each_with_its_own_arguments() -> None:
         "did_1 as (\nupdate b set x = $4, y = $3 where z = $12\n) select"
     )
     assert arguments == [1, 2, *"abcdefghij"]
+
+
+def test_texts_go_as_one_which_none_of_them_can_take_apart_elsewhere() -> None:
+    assert sql.joined(["c1", "ż, {}", ""]) == "\x1fc1\x1fż, {}\x1f"
+    assert sql.joined([""]) == "\x1f"
+    assert sql.joined([]) == "", "of which string_to_array makes an empty array"
+    for texts in (["a\x1fb"], ["a", "b\x1f"], ["", "\x1f"]):
+        with pytest.raises(BadRecord, match="U\\+001F"):
+            sql.joined(texts)
+
+
+def test_numbers_and_yes_and_no_go_as_the_text_of_an_array() -> None:
+    assert sql.listed([1, -2, 2**63 - 1]) == "{1,-2,9223372036854775807}"
+    assert sql.listed([True, False]) == "{True,False}"
+    assert sql.listed([]) == "{}"

@@ -23,8 +23,8 @@ class EditedMeanwhile(TidingsError):
     """Somebody else stored another version than the one that was edited; `newest` is theirs, None where it is gone."""
 
     def __init__(self, name: str, newest: TemplateVersion | None) -> None:
-        by = f"version {newest.template.version} by {newest.applied_by}" if newest else "it was deleted"
-        super().__init__(f"{name} was stored by somebody else meanwhile: {by}")
+        what = f"it is in version {newest.template.version} by now" if newest else "it was deleted"
+        super().__init__(f"{name} was stored by somebody else meanwhile: {what}")
         self.newest = newest
 
 

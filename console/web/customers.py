@@ -155,7 +155,7 @@ def _of_delivery(mine: ProjectVisit, one: DeliveryStory) -> list[LetterStep]:
                    f"(attempt {made.number}, {made.duration_ms} ms)", one.delivery_id, path)
         for made in one.attempts_made
     ]  # fmt: skip
-    steps += (LetterStep(done.at, done.action, f"by {done.actor}") for done in one.actions)
+    steps += (LetterStep(done.at, done.action, f"by {mine.people.get(done.actor, done.actor)}") for done in one.actions)
     steps += (LetterStep(end.at, end.outcome, "as its provider reported") for end in one.reported)
     steps.sort(key=lambda step: step.at)
     if one.state == "waiting":

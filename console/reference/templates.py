@@ -211,7 +211,7 @@ depth, whatever of it is missing. In an `if`, what is missing equals nothing and
 A null and a blank text (empty, or only of spaces and characters that show nothing) count as missing for `default`, for
 `if`, for `is defined` and for dates; a blank text that is shown shows nothing.
 
-The brand's details (settings, `[brand]`) stand in a footer at the end of HTML and text, unless a part says
+The brand's details (`tidings brand`, else `[brand]` of the settings) stand below HTML and text, unless a part says
 `brand.address` itself. The link to unsubscribe is left out of transactional mail, and so are its `List-Unsubscribe`
 headers.
 """

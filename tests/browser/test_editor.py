@@ -9,6 +9,8 @@ import pytest
 
 pytest.importorskip("playwright", reason="Playwright is not installed: make browser installs it")
 
+from axe_playwright_python.async_playwright import Axe
+
 from console.control.document_texts import values_of
 from deploy.settings.settings import Settings
 from deploy.settings.web import Web
@@ -86,7 +88,7 @@ async def test_a_variable_is_put_where_the_caret_was_and_the_preview_follows(sit
         await tab.fill("#f_0_subject", "Hi {{ ")
         await variable(tab, NAME).click()
         assert await tab.input_value("#f_0_subject") == 'Hi {{ customer.name | default("there")'
-        assert mine.faults == []
+        assert [one for one in mine.faults if "status of 422" not in one] == [], "half of it cannot be shown"
 
 
 @pytest.mark.slow
@@ -126,6 +128,8 @@ async def test_variables_fit_into_every_window(site: Site, width: int, scheme: A
         for name in ("templates/hello/sections", "distributions/built/edit?step=channels"):
             tab = await mine.show(f"/p/shop/{name}")
             await tab.click("summary:text-is('Variables')")
+            found = await Axe().run(tab)
+            assert [one["id"] for one in found.response["violations"]] == []
             beside = await tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             await keep_picture(
                 tab, f"variables-{name.replace('/', '-').partition('?')[0]}-{width}-{scheme}", whole=True
@@ -185,6 +189,12 @@ async def test_payloads_fit_into_every_window(site: Site, width: int, scheme: An
     async with browser() as opened, window(opened, site.base, width, scheme) as mine:
         await enter(mine, "admin")
         tab = await mine.show("/p/shop/distributions/paid/edit?step=channels")
+        for one in ("The event that it is made of", "Variables", "More of it"):
+            await tab.click(f"summary:text-is('{one}')")
+        found = await Axe().run(tab)
+        assert [
+            (one["id"], [node["html"][:120] for node in one["nodes"]]) for one in found.response["violations"]
+        ] == []
         beside = await tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         await keep_picture(tab, f"payload-{width}-{scheme}", whole=True)
         assert (beside, mine.faults) == (0, [])

@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 
 from channels.payload import render_payload
 from console.control.document_edit import GONE
+from console.web.builder.fields import found_at
 from console.web.builder.payload import MOST, Kept, Row, Shape, entries_of, kept_of, name_of, taken, whole_of
+from console.web.builder.payload_form import Taken, designs_of, fields_for, sections, taken_from
 from schemas.payload import DEFAULT, FROM, VALUE
 from streams.channels.mapping import Attributes
 from streams.channels.payload import PayloadReader
+from streams.channels.tables import CHANNEL_RULES
 
 WITHIN = "channels_0_webhook_payload"
 ID, AMOUNT = {FROM: "customer.id"}, {FROM: "order.amount"}
@@ -177,3 +180,28 @@ def test_rows_of_a_transfer_are_what_its_reader_takes() -> None:
     told: list[Any] = []
     payload = Attributes().drawn(whole, None, "attributes", lambda at, message: told.append((at, message)))
     assert (told, render_payload(payload, EVENT)) == ([], {"code": "{{ x }}"})
+
+
+TRANSFERS = {"braze": 2, "klaviyo": 2, "batch": 2, "intercom": 2, "mailchimp": 1, "activecampaign": 1}
+
+
+@pytest.mark.parametrize("channel", CHANNEL_RULES)
+def test_each_channel_has_rows_for_what_it_is_told(channel: str) -> None:
+    body = {"attributes": {"CODE": "voucher.code"}, "event": {"name": "seen", "properties": {"n": 1}}}
+    channels = [{channel: {} if channel == "webhook" else body}]
+    values: dict[str, Any] = {"trigger": "customer.order.paid", "channels": channels}
+    designs = designs_of(values, 0, channel)
+    assert len(designs) == TRANSFERS.get(channel, channel == "webhook")
+    form = dict[str, str]()
+    for design in designs:
+        entries = dict(enumerate(design.entries(values) or []))
+        for part in sections(design, entries, fields_for(values, channel), ()):
+            form |= {one.name: one.value or (one.choices[0][0] if one.choices else "") for one in part.fields}
+    assert taken_from(values, designs, form, "stay") == Taken(values["channels"], {}, ())
+    if channel in TRANSFERS:
+        last = designs[-1]
+        new = f"{last.name}_1"
+        after = taken_from(values, designs, form | {f"{new}_name": "MORE", f"{new}_value": "order.id"}, "stay")
+        assert found_at({"channels": after.channels}, last.at)["MORE"] == "order.id"
+        gone = taken_from(values, designs, form, f"drop:{last.name}_0")
+        assert found_at({"channels": gone.channels}, last.at) is None, "with the last row it goes as a whole"

@@ -81,8 +81,8 @@ async def served(settings: Settings, dsn: str) -> AsyncIterator[Browser]:
     await database.close()
 
 
-def link(category: str = "marketing", customer: str = "c1", page: str = "unsubscribe") -> str:
-    return f"/{page}/{token_of(Subscriber('shop', customer, category, 'dlv_9'), LINK_SECRET)}"
+def link(category: str = "marketing", customer: str = "c1", page: str = "unsubscribe", project: str = "shop") -> str:
+    return f"/{page}/{token_of(Subscriber(project, customer, category, 'dlv_9'), LINK_SECRET)}"
 
 
 async def test_the_links_of_a_test_change_nobodys_choices(browser: Browser, pool: asyncpg.Pool) -> None:
@@ -93,8 +93,8 @@ async def test_the_links_of_a_test_change_nobodys_choices(browser: Browser, pool
     assert await pool.fetchval("select count(*) from consent_choices") == 0
 
 
-def choices(category: str = "marketing") -> str:
-    return link(category, page="preferences")
+def choices(category: str = "marketing", project: str = "shop") -> str:
+    return link(category, page="preferences", project=project)
 
 
 async def stops(pool: asyncpg.Pool, category: str, customer: str = "c1", identity: int = 1) -> Stop | None:
@@ -225,11 +225,14 @@ async def test_a_later_profile_takes_a_choice_over_and_may_give_the_consent_anew
     assert await stops(pool, "marketing", identity=3) is None
 
 
-async def test_projects_keep_their_own(browser: Browser, pool: asyncpg.Pool) -> None:
-    document = Project(id="shop", name="Shop", version=1, consents=["news"], brand={"name": "Outlet"}, updated_at=NOW)
+@pytest.mark.parametrize(("project", "has_consents"), [("outlet", True), ("shop", False)])
+async def test_projects_keep_their_own(browser: Browser, pool: asyncpg.Pool, project: str, has_consents: bool) -> None:
+    """Of the default one the brand alone: the settings say the rest."""
+    brand = {"name": "Outlet"}
+    document = Project(id=project, name="Shop", version=1, consents=["news"], brand=brand, updated_at=NOW)
     await Projects(pool).save([(document, "")], applied_by="ann", now=NOW)
-    page = await browser.page(choices("news"))
-    assert (checked(page), "Outlet" in page, "loyalty" in page) == ({"news"}, True, False)
+    page = await browser.page(choices("news", project=project))
+    assert (checked(page) & {"news"}, "Outlet" in page, "loyalty" in page) == ({"news"}, True, not has_consents)
 
 
 async def test_what_an_erased_customer_chose_is_forgotten_here_and_in_the_topic(

@@ -95,12 +95,14 @@ async def test_more_numbers_than_a_reply_holds_are_refused_rather_than_cut(
 
 
 async def test_days_begin_in_the_projects_zone_also_where_clocks_are_changed(api: Api) -> None:
-    shop = Project(id="shop", name="Shop", version=1, timezone="Europe/Warsaw", updated_at=NOW)
-    await Projects(api.pool).save([(shop, "")], applied_by="ann", now=NOW)
+    outlet = Project(id="outlet", name="Outlet", version=1, timezone="Europe/Warsaw", updated_at=NOW)
+    await Projects(api.pool).save([(outlet, "")], applied_by="ann", now=NOW)
     at = [f"2026-10-{moment}+00:00" for moment in ("24T21:59", "24T22:00", "25T22:59", "25T23:00")]
     moments = [datetime.fromisoformat(one) for one in at]
-    await put(Recorded(api.pool, timedelta(days=36_500)), [decision(number, one) for number, one in enumerate(moments)])
-    found = (await api.ask("GET", f"/statistics?since=2026-10-25&until=2026-10-26&by={quote('day,outcome')}")).json
+    made = [decision(number, one, project_id="outlet") for number, one in enumerate(moments)]
+    await put(Recorded(api.pool, timedelta(days=36_500)), made)
+    asked = f"/statistics?since=2026-10-25&until=2026-10-26&by={quote('day,outcome')}"
+    found = (await api.ask("GET", asked, project="outlet")).json
     assert (found["zone"], found["since"]) == ("Europe/Warsaw", "2026-10-24T22:00:00Z")
     assert found["until"] == "2026-10-25T23:00:00Z", "the day has 25 hours"
     assert found["decisions"] == [{"at": "2026-10-24T22:00:00Z", "outcome": "skipped", "records": 2}]

@@ -177,7 +177,7 @@ async def test_a_distribution_is_built_on_a_phone_without_scripts(site: Site) ->
         await tab.click(".builder > .acts button")
         assert "its customer gets a webhook at hooks.example.com" in await tab.inner_text("main")
         await tab.click("button:text-is('Try it')")
-        assert await tab.inner_text("[role=status]") in ("It fits.", "It does not fit.")
+        assert await tab.inner_text("[role=status] b") in ("It fits.", "It does not fit.")
         await tab.click("button:text-is('Set live')")
         await tab.wait_for_url("**/distributions/paid-thanks")
         assert "live" in await tab.inner_text(".standing")

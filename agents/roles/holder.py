@@ -216,8 +216,9 @@ class Holder:
 
     async def _look_at_told(self) -> None:
         """Learn how far statuses are read, where something waits for that."""
-        if time.monotonic() - self._looked_at_told > _LOOK_SECONDS and await self._holds.follows_due(self._told.until):
-            await self._told.look()
+        if time.monotonic() - self._looked_at_told > _LOOK_SECONDS:
+            if await self._holds.follows_due(self._told.until):
+                await self._told.look()
             self._looked_at_told = time.monotonic()
 
     async def _publish(self, due: Callable[[int, datetime], AbstractAsyncContextManager[list[DueHold]]]) -> int:

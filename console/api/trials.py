@@ -26,7 +26,7 @@ from console.control.left_with_us import with_choices
 from console.control.message_trial import TrialOutcome, Wanted
 from console.control.preview import messages
 from console.control.preview.messages import Candidate, Previewed, Rendering
-from console.control.preview.occasion import kept_profile
+from console.control.preview.occasion import counting_profile
 from schemas.closed import ChannelName
 from schemas.decision import Check, Decision
 from schemas.errors import BadQuestion, BadRecord, DefinitionInvalid
@@ -212,9 +212,7 @@ async def candidate_of(call: Call[ById, Any, Any]) -> Candidate:
 async def _counted(call: Call[Any, Any, Any]) -> tuple[JsonObject | None, JsonObject | None]:
     """The same, where no profile is given with the one that is kept. Raises Refused, TryLater."""
     event, profile = _occasion(call)
-    if event is not None and profile is None:
-        profile = await kept_profile(call.pool, call.project_id, event)
-    return event, profile
+    return event, await counting_profile(call.pool, call.project_id, event, profile)
 
 
 def _occasion(call: Call[Any, Any, Any]) -> tuple[JsonObject | None, JsonObject | None]:

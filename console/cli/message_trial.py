@@ -19,7 +19,7 @@ from console.control.files.documents import ENDINGS
 from console.control.message_trial import Answered, Trial, Wanted
 from console.control.preview import messages
 from console.control.preview.messages import Candidate
-from console.control.preview.occasion import kept_profile
+from console.control.preview.occasion import counting_profile
 from schemas.closed import CHANNELS, ChannelName
 from schemas.errors import BadQuestion, TidingsError
 from schemas.record import JsonObject
@@ -53,9 +53,7 @@ def run(asked: Asked, *, dry_run: bool, as_json: bool) -> None:
     async def work(opened: Session) -> tuple[Trial, Answered]:
         candidate = written or await messages.from_store(opened.pool, opened.project_id, asked.what)
         candidate = candidate.in_arm(asked.arm) if asked.arm else candidate
-        counts = profile
-        if event is not None and profile is None:
-            counts = await kept_profile(opened.pool, opened.project_id, event)
+        counts = await counting_profile(opened.pool, opened.project_id, event, profile)
         settings, wanted = opened.wiring.settings, Wanted(event, counts, channel, asked.to)
         trial = message_trial.trial_of(candidate, wanted, opened.project_id, settings.zone, opened.now)
         who = {"actor": opened.actor, "now": opened.now}

@@ -15,12 +15,11 @@ record with an id, an optional name, a dozen fields that are not there, and an o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
-from schemas.wire.avro_pieces import LENGTHS, MISFIT, PRESENT_LENGTHS, SHORT, WIDE, Write
+from schemas.wire.avro_pieces import LENGTHS, MISFIT, PRESENT_LENGTHS, SHORT, WIDE, ToBytes, Write
 from schemas.wire.avro_source import Source, is_optional
 
 _OFTEN = 8
@@ -29,7 +28,6 @@ _MOST_SHAPES = 256
 """Shapes that are counted, or have a function; then all are forgotten. Upstream may name fields as it likes."""
 
 Shape = tuple[str, ...]
-ToBytes = Callable[[Any], bytes]
 
 
 class ShapeSource:
@@ -51,7 +49,7 @@ class ShapeSource:
         self._source = Source(
             "def write(out, value):",
             LENGTHS=LENGTHS, PRESENT=PRESENT_LENGTHS, long=long, number=number, moment=moment, refuse=_refuse,
-            json=msgspec.json.encode, datetime=datetime, UTC=UTC, join=b"".join,
+            json=msgspec.json.encode, join=b"".join,
         )  # fmt: skip
 
     def made(self, schema: Any, shape: Shape, absent: Mapping[str, bytes | None], extra: str) -> Write | None:

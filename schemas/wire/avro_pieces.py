@@ -12,6 +12,8 @@ from typing import Any
 
 Write = Callable[[bytearray, Any], None]
 """Appends a value. Raises TypeError, ValueError, LookupError or AttributeError for one that does not fit."""
+ToBytes = Callable[[Any], bytes]
+"""Gives the bytes of a value, else as `Write`."""
 Piece = Callable[[Any], str]
 """Gives a value's bytes. Raises one of MISFIT for a value that does not fit: the writer of fields says why."""
 
@@ -55,6 +57,17 @@ def text_piece(value: Any) -> str:
         return SHORT[len(value)] + value if len(value) < 8192 else long_piece(len(value)) + value  # type: ignore[no-any-return]
     raw: bytes = value.encode()
     return long_piece(len(raw)) + raw.decode(WIDE)
+
+
+def bytes_of(write: Write) -> ToBytes:
+    """The bytes that a writer appends, by themselves."""
+
+    def made(value: Any) -> bytes:
+        out = bytearray()
+        write(out, value)
+        return bytes(out)
+
+    return made
 
 
 def part(write: Write) -> Piece:

@@ -14,7 +14,7 @@ Source: Avro 1.12 specification, "Binary encoding".
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -23,7 +23,7 @@ import fastavro
 import msgspec
 
 from schemas.wire.avro_mapping import Shape, ShapeSource, by_shape
-from schemas.wire.avro_pieces import LENGTHS, MISFIT, SHORT, WIDE, Write
+from schemas.wire.avro_pieces import LENGTHS, MISFIT, SHORT, WIDE, Write, bytes_of
 from schemas.wire.avro_schema import EXTRA
 from schemas.wire.avro_struct import StructSource
 
@@ -92,8 +92,7 @@ class _Compiler:
         from_struct = self._struct(schema, fields)
 
         def made(shape: Shape) -> Write | None:
-            to_bytes = _bytes_of(_long), _bytes_of(_number_or_null), _moment_bytes
-            source = ShapeSource(self._again, self._symbols, *to_bytes)
+            source = ShapeSource(self._again, self._symbols, _long_bytes, _number_bytes, _moment_bytes)
             return source.made(schema, shape, absent, EXTRA)
 
         return by_shape(made, _mapping(fields, absent), from_struct)
@@ -340,18 +339,10 @@ def _new_moment(value: datetime) -> bytes:
     micros = (value - _EPOCH) // _MICROSECOND
     if not _FIRST <= micros <= _LAST:  # with its offset it was one, but nobody could read it
         raise ValueError("a time that is outside of the calendar in UTC")
-    return _bytes_of(_long)(micros)
+    return _long_bytes(micros)
 
 
-def _bytes_of(write: Write) -> Callable[[Any], bytes]:
-    def made(value: Any) -> bytes:
-        out = bytearray()
-        write(out, value)
-        return bytes(out)
-
-    return made
-
-
+_long_bytes, _number_bytes = bytes_of(_long), bytes_of(_number_or_null)
 _DOUBLE, _FLOAT = struct.Struct("<d"), struct.Struct("<f")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

@@ -71,6 +71,13 @@ async def kept_profile(pool: asyncpg.Pool, project_id: str, event: JsonObject) -
     return await KnownCustomers(pool).profile(project_id, customer) if customer else None
 
 
+async def counting_profile(
+    pool: asyncpg.Pool, project_id: str, event: JsonObject | None, given: JsonObject | None
+) -> JsonObject | None:
+    """The profile that is given; where none is, the one that is kept of whom an event is about. Raises TryLater."""
+    return given if event is None or given is not None else await kept_profile(pool, project_id, event)
+
+
 def is_bare(profile: object) -> bool:
     """True of a profile that says who it is, and nothing of them."""
     return isinstance(profile, dict) and set(profile) <= _IDS

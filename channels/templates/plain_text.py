@@ -114,7 +114,8 @@ def _bare(element: HtmlElement) -> None:
 
 def _show_address(link: HtmlElement) -> None:
     address, label = link.get("href", "").strip(), " ".join(link.text_content().split())
-    if not address or address.startswith(_NO_ADDRESS) or label in (address, address.partition(":")[2]):
+    read = " ".join(address.split())
+    if not address or address.startswith(_NO_ADDRESS) or label in (read, read.partition(":")[2]):
         return
     shown = f" ({address})" if label else address
     link.tail = f" {link.tail or ''}" if _is_glued(link) else link.tail

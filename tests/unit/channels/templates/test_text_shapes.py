@@ -51,6 +51,7 @@ VALUES = st.lists(st.sampled_from(_PIECES) | st.text(max_size=4), max_size=4).ma
 @settings(max_examples=12)
 @given(a=VALUES, b=VALUES, c=VALUES, n=st.integers(-5, 99999) | st.floats(0, 10))
 @example(a="", b="x", c="mailto:", n=0)
+@example(a="", b="", c="Jo\u00a0Jo", n=0)
 def test_a_text_is_what_it_would_be_if_it_were_made_anew(name: str, a: str, b: str, c: str, n: Any) -> None:
     made = RENDERER.render(TEMPLATES[name], {"a": a, "b": b, "c": c, "n": n, "category": "marketing"})
     assert made.html is not None

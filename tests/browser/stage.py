@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
-from playwright.async_api import Browser, BrowserContext, Route, async_playwright
+from playwright.async_api import Browser, BrowserContext, Error, Route, async_playwright
 
 from agents.clock import utc_now
 from console.control.designs import design_named
@@ -150,6 +150,19 @@ async def enter(mine: Window, role: AccessRole, project: str = "shop") -> None:
     await tab.click("main button")
     await tab.wait_for_url("**/")
     await tab.close()
+
+
+async def until_previewed(tab: Any, selector: str) -> None:
+    """Wait until the pane beside an editor shows it on a phone. The next frame may replace the one that is asked."""
+    phone = tab.frame_locator(".pane iframe:not(.coming)").frame_locator(".phone iframe")
+    for _ in range(20):
+        try:
+            await phone.locator(selector).wait_for()
+            return
+        except Error as error:
+            if tab.is_closed() or "has been closed" not in str(error):
+                raise
+    raise AssertionError(f"{selector} was not shown: its frame went each time")
 
 
 async def furnish(site: Site) -> None:

@@ -14,7 +14,7 @@ from axe_playwright_python.async_playwright import Axe
 from console.control.document_texts import values_of
 from deploy.settings.settings import Settings
 from deploy.settings.web import Web
-from tests.browser.stage import BUILT, SCHEMES, WIDTHS, browser, chromium, enter, keep_picture, window
+from tests.browser.stage import BUILT, SCHEMES, WIDTHS, browser, chromium, enter, keep_picture, until_previewed, window
 from tests.integration.api_client import wired
 from tests.integration.test_codes import campaign, saved
 from tests.integration.test_web import Site, running
@@ -69,8 +69,7 @@ async def test_a_variable_is_put_where_the_caret_was_and_the_preview_follows(sit
         assert await said(tab) == f"{NAME} was put into Text."
         await tab.keyboard.type("!")
         assert await tab.input_value("#f_3_body") == f"Dear {NAME}!", "the caret stands behind it"
-        phone = tab.frame_locator(".pane iframe:not(.coming)").frame_locator(".phone iframe")
-        await phone.locator("text=Dear Jack Nowak!").wait_for()
+        await until_previewed(tab, "text=Dear Jack Nowak!")
         await tab.locator(".pane iframe.coming").wait_for(state="detached")
         assert await tab.locator(".pane iframe").count() == 1
         assert await tab.evaluate("history.length") == steps, "what is shown is no step of the back button"
@@ -102,8 +101,7 @@ async def test_the_source_of_a_template_takes_variables_too(site: Site) -> None:
         await tab.evaluate("document.getElementById('text_0').setSelectionRange(9, 9)")
         await variable(tab, "{{ customer.name }}").click()
         assert await tab.input_value("#text_0") == "<mj-text>{{ customer.name }}</mj-text>"
-        phone = tab.frame_locator(".pane iframe:not(.coming)").frame_locator(".phone iframe")
-        await phone.locator("text=Jack Nowak").wait_for()
+        await until_previewed(tab, "text=Jack Nowak")
         await tab.close()
         assert mine.faults == []
 

@@ -20,7 +20,19 @@ from agents.wiring import Wiring
 from console.web.builder.steps import LABELS
 from deploy.settings.settings import Settings
 from deploy.settings.web import Web
-from tests.browser.stage import LONG, SCHEMES, WIDTHS, Scheme, browser, chromium, enter, furnish, keep_picture, window
+from tests.browser.stage import (
+    LONG,
+    SCHEMES,
+    WIDTHS,
+    Scheme,
+    browser,
+    chromium,
+    enter,
+    furnish,
+    keep_picture,
+    until_previewed,
+    window,
+)
 from tests.integration.api_client import wired
 from tests.integration.test_api_dead_letters import refuse
 from tests.integration.test_web import Site, running
@@ -113,8 +125,7 @@ async def test_what_is_written_is_shown_in_a_frame_and_saved_without_scripts(sit
         await tab.fill("#text_0", before.replace("Thank you!", "<b>Unsaved</b><script>alert(1)</script>"))
         await tab.fill("#locale", "en")
         await tab.click("text=Show how it looks")
-        phone = tab.frame_locator(".pane iframe").frame_locator(".phone iframe")
-        await phone.locator("b:text-is('Unsaved')").wait_for()
+        await until_previewed(tab, "b:text-is('Unsaved')")
         desktop = tab.frame_locator(".pane iframe").frame_locator(".desktop iframe")
         await desktop.locator("b:text-is('Unsaved')").scroll_into_view_if_needed()
         await keep_picture(tab, "a-draft-on-a-desktop")
@@ -126,8 +137,7 @@ async def test_what_is_written_is_shown_in_a_frame_and_saved_without_scripts(sit
         await tab.fill("#f_1_body", "<h1>By cards</h1>")
         await tab.click("button:has-text('Down: Text 2')")
         assert await tab.input_value("#f_2_body") == "<h1>By cards</h1>"
-        phone = tab.frame_locator(".pane iframe").frame_locator(".phone iframe")
-        await phone.locator("h1:text-is('By cards')").wait_for()
+        await until_previewed(tab, "h1:text-is('By cards')")
         await tab.click("text=Save a new version")
         await tab.wait_for_url("**/templates/news?saved=3")
         assert not [one for one in mine.faults if "Blocked script execution" not in one]

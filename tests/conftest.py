@@ -16,6 +16,7 @@ from pathlib import Path
 
 import asyncpg
 import hypothesis
+import psutil
 import pytest
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -35,16 +36,33 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("suite")  # how long an example takes says how busy the machine is
 
 
+_IN_MEMORY = Path("/dev/shm")  # noqa: S108
+_ROOM = 6 * 1024**3
+_OWN = "tidings-tests-"
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """As root, a temporary folder of this run's own: PostgreSQL then runs as another user and has to reach its data.
+    """A temporary folder of this run's own, in memory where there is room: each test has a database of 700 files.
 
-    Each start of pytest takes the rights of others away from the folder that all runs share by default.
+    As root, PostgreSQL runs as another user and has to reach its data; each start of pytest takes the rights of others
+    away from the folder that all runs share by default.
     """
-    if os.geteuid() == 0 and config.option.basetemp is None:
-        config.option.basetemp = tempfile.mkdtemp(prefix="tidings-tests-")
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(_NamesAtOnce(config))
+        if config.option.basetemp is None:
+            config.option.basetemp = tempfile.mkdtemp(prefix=f"{_OWN}{os.getpid()}-", dir=_memory())
+
+
+def _memory() -> Path | None:
+    """Where files are kept in memory, without what ended runs left there; None where there is no room for ours."""
+    if not _IN_MEMORY.is_dir() or not os.access(_IN_MEMORY, os.W_OK):
+        return None
+    for left in _IN_MEMORY.glob(f"{_OWN}*"):
+        if not psutil.pid_exists(int(left.name.removeprefix(_OWN).partition("-")[0])):
+            shutil.rmtree(left, ignore_errors=True)
+    room = min(shutil.disk_usage(_IN_MEMORY).free, psutil.virtual_memory().available)
+    return _IN_MEMORY if room > _ROOM else None
 
 
 class _NamesAtOnce:
@@ -59,10 +77,17 @@ class _NamesAtOnce:
             terminal.write_line(f"\n{report.outcome}: {report.nodeid} ({report.when})")
 
 
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Leave the folder behind only where something failed."""
-    folder = str(session.config.option.basetemp or "")
-    if exitstatus == pytest.ExitCode.OK and Path(folder).name.startswith("tidings-tests-"):
+@pytest.hookimpl(wrapper=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Iterator[None]:
+    """Leave behind what the tests that failed have written, on the disk."""
+    yield  # test processes end, and the servers with the last of them
+    folder = Path(session.config.option.basetemp or "")
+    if not folder.name.startswith(_OWN):
+        return
+    shutil.rmtree(folder / "servers", ignore_errors=True)
+    if exitstatus != pytest.ExitCode.OK and folder.parent == _IN_MEMORY:
+        shutil.copytree(folder, Path(tempfile.gettempdir()) / folder.name, symlinks=True, dirs_exist_ok=True)
+    if exitstatus == pytest.ExitCode.OK or folder.parent == _IN_MEMORY:
         shutil.rmtree(folder, ignore_errors=True)
 
 

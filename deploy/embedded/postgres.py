@@ -23,6 +23,8 @@ _BIN = Path(wheel.POSTGRES_VERSIONS[VERSION])
 _SYSTEM_USER = "tidings-postgres"
 _START_SECONDS = 60.0
 _SETTINGS = ("shared_buffers=128MB", "max_connections=200", "unix_socket_directories=")
+_PASSING = ("fsync=off", "dynamic_shared_memory_type=mmap")
+"""Nobody waits for the disk, and a server that is killed leaves nothing in the system's shared memory."""
 
 
 class PostgresServer:
@@ -36,7 +38,7 @@ class PostgresServer:
         self._folder = folder
         self._data = folder / "data"
         self._environ = environ
-        self._settings = (*_SETTINGS, f"fsync={'on' if durable else 'off'}")
+        self._settings = _SETTINGS if durable else (*_SETTINGS, *_PASSING)
         self.process = ServerProcess("postgres", folder)
 
     @property

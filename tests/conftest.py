@@ -55,7 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _memory() -> Path | None:
-    """Where files are kept in memory, without what ended runs left there; None where there is no room for ours."""
+    """The folder whose files are in memory, without what ended runs left there; None if it has too little room."""
     if not _IN_MEMORY.is_dir() or not os.access(_IN_MEMORY, os.W_OK):
         return None
     for left in _IN_MEMORY.glob(f"{_OWN}*"):

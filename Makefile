@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/ready
+# Each of the processes that demo and tests start would compile all modules again: three times the work of its start.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help setup demo test check browser bench faults soak pictures vendor fuzz clean
 help: ## list the targets

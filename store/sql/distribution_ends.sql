@@ -53,4 +53,4 @@ delete from deleted_distributions where project_id = $1 and distribution_id = $2
 -- name: put_back
 -- The versions as they were.
 insert into distribution_versions
-select (jsonb_populate_recordset(null::distribution_versions, $1::jsonb)).*;
+select * from jsonb_populate_recordset(null::distribution_versions, $1::jsonb);

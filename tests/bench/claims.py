@@ -25,10 +25,12 @@ LEASE = timedelta(seconds=60)
 DEAD = Destination("shop", "webhook", "dead.example.com")
 _FILL = """
 insert into open_deliveries
-select (jsonb_populate_record(d, jsonb_build_object('delivery_id', $1 || n, 'lane', $2::text, 'due_at',
+select made.*
+from generate_series(1, $5::int) n, open_deliveries d,
+    jsonb_populate_record(d, jsonb_build_object('delivery_id', $1 || n, 'lane', $2::text, 'due_at',
         now() - interval '1 hour' + n * interval '1 ms',
-        'destination', case when $4::int = 1 then $3 else $3 || n % $4 end))).*
-from open_deliveries d, generate_series(1, $5::int) n where delivery_id = 'first'
+        'destination', case when $4::int = 1 then $3 else $3 || n % $4 end)) made
+where d.delivery_id = 'first'
 """
 
 _DATABASE = "bench_claims"

@@ -35,11 +35,11 @@ MOST_GROWN = 64 * MEGABYTE
 """A million rows in memory would be more than a gigabyte."""
 _FILL = """
 insert into open_deliveries
-select (jsonb_populate_record(d, jsonb_build_object(
+select made.* from generate_series(1, $1::int) n, open_deliveries d, jsonb_populate_record(d, jsonb_build_object(
     'delivery_id', 'dlv_' || lpad(n::text, 7, '0'), 'due_at', now() - interval '1 day' + n * interval '10 ms',
     'record', convert_to(replace(convert_from(d.record, 'UTF8'), 'dlv_first', 'dlv_' || lpad(n::text, 7, '0')), 'UTF8')
-))).*
-from open_deliveries d, generate_series(1, $1::int) n where delivery_id = 'dlv_first'
+)) made
+where d.delivery_id = 'dlv_first'
 """
 
 

@@ -287,9 +287,10 @@ async def test_a_dead_destination_cannot_fill_the_batch(pool: asyncpg.Pool) -> N
 async def fill(pool: asyncpg.Pool, lane: str, count: int, *, due_ago: timedelta, **columns: str) -> None:
     """Waiting deliveries like `d1`, with other ids."""
     await pool.execute(
-        "insert into open_deliveries select (jsonb_populate_record(d, $1::jsonb || jsonb_build_object("
-        " 'delivery_id', $2::text || n, 'due_at', now() - $3::interval + n * interval '1 us'))).*"
-        " from open_deliveries d, generate_series(1, $4::int) n where delivery_id = 'd1'",
+        "insert into open_deliveries select made.* from generate_series(1, $4::int) n, open_deliveries d,"
+        " jsonb_populate_record(d, $1::jsonb || jsonb_build_object("
+        " 'delivery_id', $2::text || n, 'due_at', now() - $3::interval + n * interval '1 us')) made"
+        " where d.delivery_id = 'd1'",
         json.dumps({"lane": lane, **columns}), uuid.uuid4().hex, due_ago, count,
     )  # fmt: skip
 
@@ -389,8 +390,8 @@ async def test_a_claim_reads_no_more_than_it_takes_of_a_queue_that_was_empty_whe
         assert await due(ledger, "s") == set()
     await Ledger(watching).claim_new([new(0, wait=SOON)], owner="none", lease=LEASE)
     await watching.execute(
-        "insert into open_deliveries select (jsonb_populate_record(d, jsonb_build_object('delivery_id', 'd' || n))).*"
-        " from open_deliveries d, generate_series(1, 1000) as n"
+        "insert into open_deliveries select made.* from generate_series(1, 1000) n, open_deliveries d,"
+        " jsonb_populate_record(d, jsonb_build_object('delivery_id', 'd' || n)) made"
     )
     assert len(await due(ledger, "s")) == 100
     await claiming.close()  # what it counted is told then
@@ -423,9 +424,10 @@ async def test_what_waits_for_a_paused_destination_is_not_looked_at(pool: asyncp
     ledger = Ledger(pool)
     await claim(ledger, "s", [new(1, "b", wait=SOON), new(2, "c", wait=LEASE)])
     await pool.execute(
-        "insert into open_deliveries select (jsonb_populate_record(d, jsonb_build_object('delivery_id', 'x' || n,"
-        " 'destination', 'a', 'due_at', now()))).* from open_deliveries d, generate_series(1, 30000) n"
-        " where delivery_id = 'd1'"
+        "insert into open_deliveries select made.* from generate_series(1, 30000) n, open_deliveries d,"
+        " jsonb_populate_record(d, jsonb_build_object('delivery_id', 'x' || n, 'destination', 'a',"
+        " 'due_at', now())) made"
+        " where d.delivery_id = 'd1'"
     )
     await ledger.pause_destination(HOST, "gone", "HTTP 410")
     assert await due(ledger, "s") == {"d1"}

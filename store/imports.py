@@ -172,10 +172,15 @@ class StagedImports:
         return [row["import_id"] for row in await self._fetch("ids", project_id)]
 
     async def listed(
-        self, project_id: str, limit: int, after: ImportPlace | None = None, kind: ImportKind | None = None
+        self,
+        project_id: str,
+        limit: int,
+        after: ImportPlace | None = None,
+        kind: ImportKind | None = None,
+        campaign: str | None = None,
     ) -> list[ImportRow]:
-        """The newest, behind a place; of one kind, where that is named."""
-        rows = await self._fetch("listed", project_id, limit, *(after or (None, None)), kind)
+        """The newest, behind a place; of one kind, or for one campaign, where that is named."""
+        rows = await self._fetch("listed", project_id, limit, *(after or (None, None)), kind, campaign)
         return [_row(row) for row in rows]
 
     async def cancel(self, project_id: str, import_id: str, by: str, *, dry_run: bool = False) -> ImportRow | None:

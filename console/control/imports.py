@@ -120,10 +120,15 @@ async def find(pool: asyncpg.Pool, project_id: str, import_id: str) -> ImportRow
 
 
 async def listed(
-    pool: asyncpg.Pool, project_id: str, limit: int, after: ImportPlace | None = None, kind: ImportKind | None = None
+    pool: asyncpg.Pool,
+    project_id: str,
+    limit: int,
+    after: ImportPlace | None = None,
+    kind: ImportKind | None = None,
+    campaign: str | None = None,
 ) -> list[ImportRow]:
-    """The newest imports, or those of one kind, behind a place. Raises TryLater."""
-    return await StagedImports(pool).listed(project_id, limit, after, kind)
+    """The newest imports, or those of one kind, or for one campaign, behind a place. Raises TryLater."""
+    return await StagedImports(pool).listed(project_id, limit, after, kind, campaign)
 
 
 async def cancel(

@@ -9,9 +9,10 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from console.control import campaigns, codes
+from console.control import campaigns, codes, imports
 from console.control.campaigns import CampaignSummary, has_codes
 from console.control.document_texts import written
+from console.web.imports import row_of
 from console.web.lists import Asked, Field, Found, Listing, slice_of
 from console.web.pages import FieldProblem, respond, see
 from console.web.project_campaigns import CampaignPage, CampaignRow, CampaignsPage, ShownCodes
@@ -23,6 +24,7 @@ from schemas.access import may
 from schemas.campaign import Campaign
 from schemas.errors import TidingsError, TryLater
 from schemas.formats.durations import format_duration
+from store.imports import MOST_OPEN
 
 MOST_MADE = 50_000
 """Codes of one request: some ten seconds."""
@@ -86,7 +88,10 @@ async def _page(
     mine: ProjectVisit, problems: Sequence[FieldProblem] = (), count: str = "", identity: str = ""
 ) -> web.Response:
     found = await campaigns.find(mine.pool, mine.project_id, identity or mine.text("id"))
-    counted = await codes.count(mine.pool, mine.project_id, found.id, mine.now) if has_codes(found) else []
+    of, counted, handed_in = (mine.pool, mine.project_id), [], []
+    if has_codes(found):
+        counted = await codes.count(*of, found.id, mine.now)
+        handed_in = await imports.listed(*of, MOST_OPEN, None, "codes", found.id)
     made = whole_number(mine.query.get("made", ""), _DIGITS)
     page = CampaignPage(
         title=inert(found.name),
@@ -98,6 +103,8 @@ async def _page(
         version=found.version,
         sentences=list(_sentences(mine, found)),
         codes=_codes(counted[0]) if counted else None,
+        imports=[row_of(mine, one) for one in handed_in],
+        may_cancel=may(mine.role, "imports:cancel"),
         may_make=found.code_config is not None and may(mine.role, "campaigns:write"),
         most_made=MOST_MADE,
         count=count,
@@ -151,7 +158,7 @@ LIST = Listing(
 )
 ROUTES: tuple[ProjectRoute, ...] = (
     *LIST.routes,
-    *named_routes("campaign", "campaigns:read", show_one),
+    *named_routes("campaign", "campaigns:read", show_one, is_live=True),
     ProjectRoute("/campaigns/{id}", "campaigns:write", make, "POST"),
     ProjectRoute("/campaign", "campaigns:write", make, "POST"),
 )

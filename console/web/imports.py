@@ -24,10 +24,10 @@ _PROBLEMS = 10
 async def _find(asked: Asked) -> Found[ImportRow]:
     """A page of them, the newest first. Raises BadQuestion, TryLater."""
     mine, after = asked.mine, asked.place_in_time()
-    kind = asked.get("kind")
-    found = await imports.listed(mine.pool, mine.project_id, asked.limit + 1, after, kind)  # type: ignore[arg-type]
+    of = asked.get("kind"), asked.get("campaign")
+    found = await imports.listed(mine.pool, mine.project_id, asked.limit + 1, after, *of)  # type: ignore[arg-type]
     rows, following = page_of(found, asked.limit, lambda one: (one.created_at, one.import_id))
-    return Found([_row(mine, one) for one in rows], following)
+    return Found([row_of(mine, one) for one in rows], following)
 
 
 async def cancel(mine: ProjectVisit) -> web.Response:
@@ -43,7 +43,8 @@ async def cancel(mine: ProjectVisit) -> web.Response:
     return LIST.back(mine, form, canceled="1")
 
 
-def _row(mine: ProjectVisit, one: Stored) -> ImportRow:
+def row_of(mine: ProjectVisit, one: Stored) -> ImportRow:
+    """An import as tables show it."""
     path = campaign_path(mine.project_id, one.campaign_id) if one.campaign_id else None
     return ImportRow(
         one.import_id, one.kind, one.campaign_id, path, one.state, _share(one), one.rows, one.rows_read, one.added,
@@ -83,7 +84,10 @@ LIST = Listing(
     find=_find,
     page=ImportsPage,
     is_live=True,
-    fields=(Field("kind", "Of", {"codes": "codes", "customers": "customers"}),),
+    fields=(
+        Field("kind", "Of", {"codes": "codes", "customers": "customers"}),
+        Field("campaign", "For the campaign", hint="its id"),
+    ),
     more=_more,
     unsaid=frozenset({"campaign_path", "problems", "is_open", "share"}),
 )

@@ -51,24 +51,6 @@ class ShownCodes:
     is_low: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CampaignPage(ProjectPage):
-    """One campaign, its codes, and its document; `may_make` where codes can be made of its pattern by who looks."""
-
-    template: ClassVar[str] = "campaign.html"
-    path: str
-    campaign: str
-    status: str
-    version: int
-    sentences: Sequence[str]
-    codes: ShownCodes | None
-    may_make: bool
-    most_made: int
-    count: str
-    note: str
-    document: str
-
-
 @dataclass(frozen=True, slots=True)
 class ShownImportProblem:
     """A thing that is wrong in a file, and its line."""
@@ -98,6 +80,29 @@ class ImportRow:
     at: datetime
     ended_at: datetime | None
     is_open: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignPage(ProjectPage):
+    """One campaign, its codes, the newest `imports` of them, and its document.
+
+    `may_make` where codes can be made of its pattern by who looks.
+    """
+
+    template: ClassVar[str] = "campaign.html"
+    path: str
+    campaign: str
+    status: str
+    version: int
+    sentences: Sequence[str]
+    codes: ShownCodes | None
+    imports: Sequence[ImportRow]
+    may_cancel: bool
+    may_make: bool
+    most_made: int
+    count: str
+    note: str
+    document: str
 
 
 def import_form() -> Mapping[str, str]:

@@ -30,10 +30,10 @@ select :columns from imports i where i.project_id = $1 and i.import_id = $2;
 select import_id from imports where project_id = $1 order by created_at desc limit 50;
 
 -- name: listed
--- The newest imports of a project, or those of one kind, behind one.
+-- The newest imports of a project, or those of one kind, or for one campaign, behind one.
 select :columns from imports i
 where i.project_id = $1 and ($3::timestamptz is null or (i.created_at, i.import_id) < ($3::timestamptz, $4::text))
-  and ($5::text is null or i.kind = $5)
+  and ($5::text is null or i.kind = $5) and ($6::text is null or i.campaign_id = $6)
 order by i.created_at desc, i.import_id desc limit $2;
 
 -- name: ask_to_cancel

@@ -15,8 +15,10 @@ from deploy.settings.web import Web
 from schemas.delivery import DistributionRef
 from store.read_models.recorded import Recorded
 from tests.browser.stage import browser, chromium, enter, window
+from tests.integration.test_codes import campaign, filled, saved
 from tests.integration.test_recorder import KEEP, put, status
 from tests.integration.test_web import Site, running
+from tests.integration.test_web_campaigns import PATTERN, hand_in
 from tests.integration.test_web_distribution import SOURCE, save
 from tests.integration.test_web_projects import apply
 
@@ -75,6 +77,25 @@ async def test_what_is_opened_stays_open_and_a_link_keeps_its_focus(site: Site) 
         await send(site, 1, 8)
         await says(tab, "details[open] td.number", "9")
         assert "9" in await tab.evaluate("document.activeElement.textContent")
+        assert mine.faults == []
+
+
+async def test_what_somebody_types_stays_while_the_codes_of_a_campaign_change(site: Site) -> None:
+    await saved(site.pool, campaign(type="AUTO_UPDATE", code_config=PATTERN, low_water=500))
+    await site.add("editor@shop.example", "editor", "shop")
+    async with browser() as opened, window(opened, site.base, 375) as mine:
+        await enter(mine, "editor")
+        tab = await mine.show("/p/shop/campaigns/spring")
+        await says(tab, "#live .state", "live")
+        await tab.fill("#count", "12")
+        await tab.focus("#count")
+        before = await tab.evaluate("window.scrollY")
+        await filled(site.pool, ["a", "b", "c"])
+        await says(tab, "td.changed", "3")
+        await hand_in(site, "code\nA-1\n")
+        await says(tab, "#live-imports .state", "waiting")
+        assert (await tab.input_value("#count"), await tab.evaluate("document.activeElement.id")) == ("12", "count")
+        assert await tab.evaluate("window.scrollY") == before
         assert mine.faults == []
 
 

@@ -138,4 +138,22 @@ async def test_an_import_tells_how_far_it_is_and_what_is_wrong(site: Site, setti
     items: list[Any] = json.loads((await mine.ask("GET", f"{IMPORTS}.json?kind=codes")).text)["items"]
     assert [one["state"] for one in items] == ["canceled", "refused"]
     assert ids((await mine.ask("GET", f"{IMPORTS}?kind=customers")).text) == []
+    assert ids((await mine.ask("GET", f"{IMPORTS}?campaign=spring")).text) == [waits, wrong]
+    assert ids((await mine.ask("GET", f"{IMPORTS}?campaign=winter")).text) == []
     assert (await mine.ask("GET", f"{IMPORTS}?cursor=x")).status == 422
+
+
+async def test_a_campaign_shows_its_own_files_of_codes(site: Site) -> None:
+    await saved(site.pool, campaign(), campaign("winter"), campaign("promo", kind="PROMOTION", discount=None))
+    own, other = await hand_in(site, "code\nA-1\n"), await hand_in(site, "code\nB-1\n", "winter")
+    mine, looks = await signed_in(site, "editor"), await signed_in(site)
+    page = await mine.ask("GET", f"{LIST}/spring")
+    assert (ids(page.text), other in page.text) == ([own], False)
+    (all_of_them,) = re.findall(r'<a href="([^"]+)">All files of codes for it</a>', page.text)
+    assert ids((await mine.ask("GET", html.unescape(all_of_them))).text) == [own]
+    (cancel,) = re.findall(r'<form class="acts" method="post" action="([^"]+)">', page.text)
+    assert "Cancel" not in (await looks.ask("GET", f"{LIST}/spring")).text
+    done = await mine.ask("POST", html.unescape(cancel), {"import": own, "back": f"{LIST}/spring"})
+    assert (done.status, done.headers["location"]) == (303, f"{IMPORTS}?canceled=1")
+    assert 'class="state canceled"' in (await mine.ask("GET", f"{LIST}/spring")).text
+    assert "Files of codes" not in (await mine.ask("GET", f"{LIST}/promo")).text

@@ -14,6 +14,8 @@ import aiohttp
 import pytest
 
 from agents.clock import utc_now
+from agents.wiring import Wiring
+from console.control.imports import ImportWork
 from console.http.serving import DRAIN_SECONDS
 from console.web import streams
 from console.web.project_routes import PROJECT_ROUTES
@@ -21,8 +23,10 @@ from deploy.settings.settings import Settings
 from deploy.settings.web import Web
 from schemas.delivery import DistributionRef
 from store.read_models.recorded import Recorded
+from tests.integration.test_codes import campaign, filled, saved
 from tests.integration.test_recorder import KEEP, put, status
 from tests.integration.test_web import Browser, Site, running
+from tests.integration.test_web_campaigns import counts, hand_in
 from tests.integration.test_web_projects import EVIL, address, apply, signed_in, site
 from tests.integration.test_web_segments import segment
 
@@ -56,6 +60,11 @@ async def event(response: Any) -> dict[str, str]:
     return {name: "\n".join(values) for name, values in found.items()}
 
 
+def parts(data: str) -> list[str]:
+    """The ids of the parts that an event brings."""
+    return re.findall('<hx-partial hx-target="#(.*?)"', data)
+
+
 async def send(site: Site, first: int, many: int) -> None:
     of = {"distribution": DistributionRef(id="thanks", version=1, name="x")}
     await put(Recorded(site.pool, KEEP), [status(n, utc_now(), **of) for n in range(first, first + many)], start=first)
@@ -74,7 +83,7 @@ async def test_a_reader_gets_the_parts_that_changed_and_no_others(site: Site) ->
         assert ("<script>" in first["data"], "<!--" in first["data"]) == (False, False)
         await send(site, 0, 3)
         then = await event(response)
-        assert re.findall('<hx-partial hx-target="#(.*?)"', then["data"]) == ["live-rows"]
+        assert parts(then["data"]) == ["live-rows"]
         assert ('<td class="number">3</td>' in then["data"], then["id"] != first["id"]) == (True, True)
     async with following(mine, LIST, last_event_id=then["id"]) as again:
         await send(site, 10, 1)
@@ -143,12 +152,54 @@ async def test_each_live_page_has_parts_and_says_where_they_come_from(site: Site
 
 
 async def prepare(site: Site) -> None:
-    """A segment and a send to look at."""
+    """A segment, a campaign and a send to look at."""
     await segment(site, "poland")
+    await saved(site.pool, campaign())
     await site.pool.execute(
         "insert into sends (project_id, send_id, distribution_id, status, owns_segment, hold, created_by)"
         " values ('shop', 'send_1', 'thanks', 'DRAFT', false, interval '10m', 'ann')"
     )
+
+
+async def test_the_codes_of_a_campaign_and_its_import_come_by_themselves(site: Site, settings: Settings) -> None:
+    await saved(site.pool, campaign(low_water=3))
+    await filled(site.pool, ["a", "b", "c"])
+    mine = await signed_in(site)
+    async with following(mine, "/p/shop/campaigns/spring") as response:
+        first = (await event(response))["data"]
+        assert parts(first) == ["live-standing", "live-codes", "live-imports"]
+        assert (counts(first)["Left"], "it is time to add some" in first, "Files of codes" in first) == (
+            "3", True, False,
+        )  # fmt: skip
+        await hand_in(site, "code\nA-1\nA-2\n")
+        then = (await event(response))["data"]
+        assert (parts(then), 'class="state waiting"' in then) == (["live-imports"], True)
+        assert await ImportWork(site.pool, Wiring(settings), "w", utc_now).work()
+        seen = ""
+        while not ('class="state done"' in seen and "live-codes" in seen):
+            more = await event(response)
+            assert more, "it ended before the import"
+            seen += more["data"]
+        assert (counts(seen)["Left"], counts(seen)["Made or imported"]) == ("5", "5")
+    after = (await mine.ask("GET", "/p/shop/campaigns/spring")).text
+    assert ("it is time to add some" in after, 'value="Cancel' in after) == (False, False)
+
+
+async def test_how_far_an_import_is_comes_by_itself(site: Site, settings: Settings) -> None:
+    await saved(site.pool, campaign())
+    await hand_in(site, "code\nA-1\nA-2\n")
+    async with following(await signed_in(site), "/p/shop/imports?campaign=spring") as response:
+        assert 'class="state waiting"' in (await event(response))["data"]
+        await site.pool.execute("update imports set state = 'adding', rows = 2, rows_read = 1")
+        assert "50 % done" in (await event(response))["data"]
+        await site.pool.execute("update imports set state = 'waiting', rows = 0, rows_read = 0")
+        assert await ImportWork(site.pool, Wiring(settings), "w", utc_now).work()
+        seen = ""
+        while 'class="state done"' not in seen:
+            more = await event(response)
+            assert more, "it ended before the import"
+            seen = more["data"]
+    assert "50 % done" not in seen
 
 
 async def test_a_process_stops_at_once_though_pages_are_open(settings: Settings, dsn: str) -> None:

@@ -253,7 +253,7 @@ def campaign(**changes: Any) -> CampaignPage:
     given: dict[str, Any] = {
         "title": "Spring", "here": "/p/shop/campaigns", "path": "/p/shop/campaigns/x", "campaign": EVIL,
         "status": "live", "version": 3, "sentences": [EVIL], "codes": ShownCodes(1234, 5, 1, 2, 3, 5, 10, 5000, True),
-        "may_make": True,
+        "imports": IMPORTS, "may_cancel": True, "may_make": True,
         "most_made": 50_000, "count": EVIL, "note": "Made: 3 codes.", "document": EVIL,
         "problems": [FieldProblem("count", EVIL)], **frame(),
     }  # fmt: skip
@@ -322,7 +322,8 @@ MADE: tuple[tuple[type[ListPage], dict[str, Any]], ...] = (
 )
 PAGES: tuple[ProjectPage, ...] = (
     *send_pages.PAGES, *template_pages.PAGES, *letter_pages.PAGES, *segment_pages.PAGES,
-    campaign(), campaign(codes=None, may_make=False, note="", problems=[]), segment(0),
+    campaign(), campaign(imports=[], may_cancel=False), campaign(codes=None, may_make=False, note="", problems=[]),
+    segment(0),
     segment(1, reasons=[], events=[]), segment(1, granted=WRITES),
     segment(1, granted=WRITES, edit=None, note="Saved."),
     segment(1, granted=WRITES, problems=[FieldProblem("sure", EVIL)], is_managed=True),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import asyncpg
@@ -120,6 +120,8 @@ async def show_own(pool: asyncpg.Pool, name: str, settings: Settings) -> ShownPr
 async def _shown(pool: asyncpg.Pool, name: str, settings: Settings, stored: StoredProject | None) -> ShownProject:
     described = stored.project.plan if stored else _UNDESCRIBED
     plan = settings.plan if name == settings.project_id else described
+    if stored is not None:  # of the default project it says the brand alone
+        stored = replace(stored, project=msgspec.structs.replace(stored.project, plan=plan))
     return ShownProject(name, plan, stored, await Limits(pool).used(name))
 
 

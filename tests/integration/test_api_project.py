@@ -105,6 +105,16 @@ async def test_a_limit_of_the_settings_is_shown_of_the_default_project(api: Api)
     assert (read["limits"], read["document"]["definition"]["brand"]) == ([limit], {"name": "Shop"})
 
 
+async def test_the_document_of_the_default_project_has_the_plan_of_the_settings(settings: Settings, dsn: str) -> None:
+    with wired(replace(settings, project_id="shop", plan="trial"), dsn, ("distributions",)) as made:
+        async with running_api(made) as api:
+            assert (await put(api, {"brand": {"name": "Shop"}}, project="shop")).status == 201
+            assert (await put(api, {"name": "Outlet", "plan": "verified"})).status == 201
+            for project, plan in (("shop", "trial"), ("outlet", "verified")):
+                read = await shown(api, project)
+                assert (read["plan"], read["document"]["definition"]["plan"]) == (plan, plan), project
+
+
 WRONG: tuple[tuple[Any, str], ...] = (
     ({"project": "shop"}, "/project"),
     ({"nmae": "Outlet"}, "/nmae"),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from time import monotonic
 from typing import Any, Literal, TypedDict
 from urllib.parse import quote
 
@@ -28,6 +30,9 @@ from schemas.access import GRANTS, AccessRole, Permission, may, roles_with
 from schemas.errors import BadQuestion
 from store.managed import Locked
 from store.users import Member
+
+_NAMES_SECONDS = 30.0
+"""Names of a project's users may be so old: else each page, file and live part would read all of them."""
 
 
 class Frame(TypedDict):
@@ -131,6 +136,7 @@ class Projects:
     def __init__(self, wiring: Wiring, now: Clock) -> None:
         self._wiring, self._now, self._lag = wiring, now, Lag(wiring)
         self.announcer = Announcer(wiring)
+        self._people: dict[str, tuple[float, Mapping[str, str]]] = {}
 
     def answer(self, route: ProjectRoute) -> Callable[[Visit], Awaitable[web.Response]]:
         """The answer of a page to whoever is signed in."""
@@ -141,7 +147,7 @@ class Projects:
             if project_id not in roles:
                 raise web.HTTPNotFound
             context = await stored_project(visit.pool, self._wiring.settings, project_id)
-            role, people = roles[project_id], people_of(await visit.door.users.of_project(project_id))
+            role, people = roles[project_id], await self._people_in(visit, project_id)
             mine = ProjectVisit(
                 visit, role, tuple(sorted(roles)), context, self._wiring, self._now(), self._lag, people,
                 self.announcer, route.is_live,
@@ -156,6 +162,15 @@ class Projects:
                 return message(mine, "This cannot be asked", as_sentence(str(error)), 422)
 
         return answer
+
+    async def _people_in(self, visit: Visit, project_id: str) -> Mapping[str, str]:
+        """The names of a project's users as they were some seconds ago, and that of who looks. Raises TryLater."""
+        until, people = self._people.get(project_id, (-math.inf, {}))
+        if (at := monotonic()) > until:
+            people = people_of(await visit.door.users.of_project(project_id))
+            self._people[project_id] = at + _NAMES_SECONDS, people
+        who = visit.signed_in
+        return {actor_of(who.session.user_id): who.display_name, **people}
 
 
 def people_of(members: Sequence[Member]) -> Mapping[str, str]:

@@ -9,10 +9,15 @@ import json
 import re
 from typing import Any
 
+import pytest
+
+from console.control.user_links import actor_of
+from console.web import projects
 from console.web.tables import address as address_of
 from schemas.audit import AuditAction, AuditEntry
 from schemas.formats.cursors import write_cursor
 from store import audit
+from store.users import Users
 from tests.integration.test_web import Browser, Site
 from tests.integration.test_web_projects import EVIL, signed_in, site
 
@@ -107,3 +112,29 @@ async def test_whatever_stands_in_the_log_is_text(site: Site) -> None:
     assert [
         one["change"] for one in json.loads((await mine.ask("GET", f"{LIST}.json?thing=%3DHYPERLINK(1)")).text)["items"]
     ] == [{"after": {EVIL: EVIL, "at": "@x"}}]
+
+
+async def test_names_of_users_are_read_once_for_pages_that_follow_each_other(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, of_project, at = list[str](), Users.of_project, [100.0]
+
+    async def counted(users: Users, project_id: str) -> Any:
+        read.append(project_id)
+        return await of_project(users, project_id)
+
+    monkeypatch.setattr(Users, "of_project", counted)
+    monkeypatch.setattr(projects, "monotonic", lambda: at[0])
+    mine = await signed_in(site, "admin")
+    for path in (LIST, f"{LIST}.csv", "/p/shop/distributions", "/p/shop/imports"):
+        assert (await mine.ask("GET", path)).status == 200
+    assert read == ["shop"]
+    other = await signed_in(site, "approver")
+    await site.pool.execute("update users set display_name = 'Kim' where email = 'approver@shop.example'")
+    kim = await site.users.find("approver@shop.example")
+    assert kim is not None
+    await changed(site, "thanks", actor=actor_of(kim.user_id))
+    named = "<bdi>Kim</bdi>"
+    assert [named in (await one.ask("GET", LIST)).text for one in (mine, other)] == [False, True], "but one's own"
+    at[0] += projects._NAMES_SECONDS + 1
+    assert (named in (await mine.ask("GET", LIST)).text, read) == (True, ["shop", "shop"])

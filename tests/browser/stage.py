@@ -152,9 +152,9 @@ async def enter(mine: Window, role: AccessRole, project: str = "shop") -> None:
     await tab.close()
 
 
-async def until_previewed(tab: Any, selector: str) -> None:
+async def until_previewed(tab: Any, selector: str, pane: str = ".pane") -> None:
     """Wait until the pane beside an editor shows it on a phone. The next frame may replace the one that is asked."""
-    phone = tab.frame_locator(".pane iframe:not(.coming)").frame_locator(".phone iframe")
+    phone = tab.frame_locator(f"{pane} iframe:not(.coming)").frame_locator(".phone iframe")
     for _ in range(20):
         try:
             await phone.locator(selector).wait_for()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,10 +15,12 @@ pytest.importorskip("playwright", reason="Playwright is not installed: make brow
 from axe_playwright_python.async_playwright import Axe
 
 from console.control.document_texts import values_of
+from deploy.settings.messages import EmailAccountSettings
 from deploy.settings.settings import Settings
 from deploy.settings.web import Web
 from tests.browser.stage import BUILT, SCHEMES, WIDTHS, browser, chromium, enter, keep_picture, until_previewed, window
 from tests.integration.api_client import wired
+from tests.integration.test_api_templates import BRAND
 from tests.integration.test_codes import campaign, saved
 from tests.integration.test_web import Site, running
 from tests.integration.test_web_distribution import save
@@ -34,7 +39,9 @@ NAME = '{{ customer.name | default("there") }}'
 
 @pytest.fixture
 async def site(settings: Settings, dsn: str) -> AsyncIterator[Site]:
-    with wired(settings, dsn, ("distributions", "events.orders", "customers")) as wiring:
+    accounts = {"main": EmailAccountSettings("127.0.0.1", "shop@shop.example", sender_name="The Shop")}
+    mine = replace(settings, email_accounts=accounts, brand=BRAND)
+    with wired(mine, dsn, ("distributions", "events.orders", "customers")) as wiring:
         async with running(wiring.settings, dsn, Web()) as one:
             await one.add("admin@shop.example", "admin", "shop")
             await saved(one.pool, campaign())
@@ -220,3 +227,89 @@ async def test_items_of_a_list_are_counted_without_scripts(site: Site, width: in
         (written,) = values_of(await tab.input_value("#yaml"))
         added = {"of": "amount", "where": {"metadata.kind": {"is": "shoe"}}, "at_least": 10000}
         assert written["when"] == {"order.items": {"sum": added}}
+
+
+def mail(subject: str, html: str) -> dict[str, Any]:
+    return {"email": {"account": "main", "subject": subject, "html": html}}
+
+
+MAILS = f"""distribution: mailed
+name: Mailed
+status: DRAFT
+trigger: customer.order.paid
+consent: transactional
+channels:
+  - webhook: {{url: "https://hooks.example.com/paid", type: paid}}
+  - {json.dumps(mail("First", "<style>p { color: rgb(1, 2, 3) }</style><p>Dear {{ customer.name }}</p>"))}
+  - {json.dumps(mail("Second", "<p>Bye {{ customer.name }}</p>"))}
+"""
+FIRST, SECOND = (f'.pane[data-follows$="channel={number}"]' for number in (1, 2))
+
+
+@pytest.mark.slow
+async def test_emails_follow_what_is_written_beside_their_channels(site: Site) -> None:
+    await save(site, 1, MAILS, distribution="mailed", name="Mailed", status="DRAFT")
+    async with browser() as opened, window(opened, site.base, 1440) as mine:
+        await enter(mine, "admin")
+        tab = await mine.show("/p/shop/distributions/mailed/edit?step=channels")
+        steps = await tab.evaluate("history.length")
+        await until_previewed(tab, "text=Dear Jack Nowak", FIRST)
+        await until_previewed(tab, "text=Bye Jack Nowak", SECOND)
+        head = tab.frame_locator(f"{FIRST} iframe:not(.coming)").locator("dl")
+        assert (await head.inner_text()).split("\n") == ["Subject", "First", "From", "The Shop <shop@shop.example>"]
+        inside = tab.frame_locator(f"{FIRST} iframe:not(.coming)").frame_locator(".phone iframe")
+        color = await inside.locator("text=Dear Jack Nowak").evaluate("one => getComputedStyle(one).color")
+        assert color == "rgb(1, 2, 3)", "its styles are not those of the page's policy"
+        held, asked = asyncio.Event(), list[str]()
+
+        async def late(route: Any) -> None:
+            asked.append(route.request.url)
+            if len(asked) == 1:
+                await held.wait()
+            await route.continue_()
+
+        await tab.route(lambda url: "/distribution/email" in url, late)
+        async with tab.expect_request(lambda one: one.url.endswith("/distribution/email?channel=1")):
+            await tab.fill("#channels_1_email_html", "<p>Old words</p>")
+        async with tab.expect_response(lambda one: one.request.method == "POST" and "/edit" in one.url):
+            await tab.fill("#channels_1_email_html", "<p>New {{ customer.email }}</p>")
+        held.set()
+        await until_previewed(tab, "text=New jack@example.com", FIRST)
+        await tab.fill("#channels_2_email_subject", "{{ customer.nmae }}")
+        await tab.frame_locator(f"{SECOND} iframe:not(.coming)").locator("text=It cannot be made yet").wait_for()
+        await tab.locator(".pane iframe.coming").first.wait_for(state="detached")
+        assert [await tab.locator(f"{one} iframe").count() for one in (FIRST, SECOND)] == [1, 1]
+        assert await tab.locator("#output_0 pre").count() == 1, "the webhook stands beside them as it did"
+        assert await tab.evaluate("history.length") == steps
+        assert mine.faults == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("width", WIDTHS)
+async def test_emails_fit_into_every_window(site: Site, width: int, scheme: Any) -> None:
+    await save(site, 1, MAILS, distribution="mailed", name="Mailed", status="DRAFT")
+    async with browser() as opened, window(opened, site.base, width, scheme) as mine:
+        await enter(mine, "admin")
+        tab = await mine.show("/p/shop/distributions/mailed/edit?step=channels")
+        await until_previewed(tab, "text=Dear Jack Nowak", FIRST)
+        await until_previewed(tab, "text=Bye Jack Nowak", SECOND)
+        found = await Axe().run(tab)
+        assert [
+            (one["id"], [node["html"][:120] for node in one["nodes"]]) for one in found.response["violations"]
+        ] == []
+        beside = await tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        await keep_picture(tab, f"emails-{width}-{scheme}", whole=True)
+        assert (beside, mine.faults) == (0, [])
+
+
+@pytest.mark.slow
+async def test_without_scripts_an_email_is_shown_by_its_button(site: Site) -> None:
+    await save(site, 1, MAILS, distribution="mailed", name="Mailed", status="DRAFT")
+    async with browser() as opened, window(opened, site.base, 1440, scripts=False) as mine:
+        await enter(mine, "admin")
+        tab = await mine.show("/p/shop/distributions/mailed/edit?step=channels")
+        await tab.fill("#channels_2_email_html", "<p>Written now</p>")
+        await tab.click('button[formtarget="output_2"]')
+        await until_previewed(tab, "text=Written now", SECOND)
+        assert mine.faults == []

@@ -91,6 +91,11 @@ async def begun(mine: ProjectVisit, draft: Draft, before: Distribution | None, s
     return Asked(mine, await whole_project(mine.pool, mine.wiring.settings, mine.project_id), draft, before, step)
 
 
+def text_of(given: str) -> str:
+    """The text of a form, whose lines browsers end in their own way."""
+    return given.replace("\r\n", "\n")
+
+
 def action_of(asked: Asked) -> str:
     """The address of its forms."""
     if asked.before is None:

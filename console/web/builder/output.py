@@ -1,4 +1,4 @@
-"""The messages of channels as they would be posted, while their document is written: by the renderer of senders."""
+"""The messages of channels as they would leave, while their document is written: by the renderer of senders."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from console.control import distributions
 from console.control.distribution_check import Known
 from console.control.documents import json_document
 from console.control.preview import messages
-from console.control.preview.messages import Rendering
+from console.control.preview.messages import Preview, Rendering
 from console.web.builder import event as events
 from console.web.builder.asked import Asked
 from console.web.builder.channels import channels_of
 from console.web.builder.records import Output
+from console.web.projects import base_of
+from console.web.tables import address
 from console.web.words import inert
 from schemas.distribution import TRANSACTIONAL
 from schemas.errors import BadRecord, DefinitionInvalid, TidingsError, TryLater
@@ -26,11 +28,13 @@ from schemas.record import JsonObject
 _KEPT = ("trigger", "publish", "promote", "digest")
 """Keys that say what a message may show; the others say when it is sent, and to whom."""
 _DRAFT = "draft"
+MAIL_PATH = "/distribution/email"
+"""The frame of an e-mail, below its project."""
 _FACTS: Mapping[str, str] = {"body": "Body", "text": "Text", "said": "Parts"}
 
 
 @dataclass(frozen=True, slots=True)
-class _About:
+class About:
     """The event that messages are made of, None for a sample, the profile in place of its own, and whose that is."""
 
     event: JsonObject | None
@@ -39,62 +43,90 @@ class _About:
 
 
 async def outputs(asked: Asked) -> dict[int, Output]:
-    """The message of each channel but e-mail, by its number. Raises TryLater."""
-    found = {number: one for number, one in enumerate(channels_of(asked.values)) if one[0] not in ("", "email")}
-    if not found or asked.values.get("trigger") is None:
+    """The message of each channel by its number, or of e-mail the frame that has it. Raises TryLater."""
+    found = {number: one for number, one in enumerate(channels_of(asked.values)) if one[0]}
+    if asked.values.get("trigger") is None:
         return {}
+    frame = base_of(asked.mine.project_id) + MAIL_PATH
+    made = {
+        number: Output(_name(number), frame=address(frame, {"channel": str(number)}))
+        for number, (name, _) in found.items()
+        if name == "email"
+    }
+    posted = {number: one for number, one in found.items() if number not in made}
+    return made | await _posted(asked, posted) if posted else made
+
+
+async def _posted(asked: Asked, found: Mapping[int, tuple[str, Any]]) -> dict[int, Output]:
     known = await distributions.known_to_drafts(asked.mine.pool, asked.mine.project_id)
     try:
-        about = await _about(asked)
+        about = await about_of(asked)
     except BadRecord as error:
-        said = f"The event cannot be read: {f'{error.path}: ' if error.path else ''}{error}"
-        return {number: Output(f"output_{number}", (), inert(said)) for number in found}
-    return {number: await asyncio.to_thread(_output, asked, number, one, known, about) for number, one in found.items()}
+        return {number: Output(_name(number), (), why_not(error)) for number in found}
+    rendering = Rendering.of(asked.mine.wiring.settings)
+    return {
+        number: await asyncio.to_thread(_output, asked, number, one, known, about, rendering)
+        for number, one in found.items()
+    }
 
 
-async def _about(asked: Asked) -> _About:
+async def about_of(asked: Asked) -> About:
     """The event of the form, with the profile that counts. Raises BadRecord, TryLater."""
     if not asked.form.get(events.EVENT, "").strip():
-        return _About(None, None, "")
+        return About(None, None, "")
     event = events.given(asked)
-    return _About(event, *await events.counted(asked, event))
+    return About(event, *await events.counted(asked, event))
 
 
-def _output(asked: Asked, number: int, channel: tuple[str, Any], known: Known, about: _About) -> Output:
+def _output(
+    asked: Asked, number: int, channel: tuple[str, Any], known: Known, about: About, rendering: Rendering
+) -> Output:
     try:
-        return Output(f"output_{number}", _posted(asked, *channel, known, about), "", about.whose)
+        facts = message_of(asked, *channel, known, about, rendering).facts
     except TryLater:
         raise
-    except DefinitionInvalid as error:
-        said = "; ".join(f"{one.path.removeprefix('channels[0].')}: {one.message}" for one in error.problems)
-    except BadRecord as error:
-        said = f"The event cannot be read: {f'{error.path}: ' if error.path else ''}{error}"
     except TidingsError as error:
-        said = str(error)
-    return Output(f"output_{number}", (), inert(said))
+        return Output(_name(number), (), why_not(error))
+    shown = [(label, _text(facts[key])) for key, label in _FACTS.items() if key in facts]
+    return Output(_name(number), shown, "", about.whose)
 
 
-def _posted(asked: Asked, name: str, source: Any, known: Known, about: _About) -> list[tuple[str, str]]:
-    """The parts of a message. Raises DefinitionInvalid, BadRecord, TidingsError."""
+def message_of(asked: Asked, name: str, source: Any, known: Known, about: About, rendering: Rendering) -> Preview:
+    """The message of a channel, made of the keys that it depends on. Raises TidingsError that says why it is not."""
     mine, values = asked.mine, asked.values
-    identity = values.get("distribution")
+    identity, consent = values.get("distribution"), values.get("consent")
     whole = {
         "distribution": identity if isinstance(identity, str) and identity else _DRAFT,
         **{key: values[key] for key in _KEPT if values.get(key) is not None},
-        "consent": TRANSACTIONAL,
+        "consent": consent if consent in asked.project.consents else TRANSACTIONAL,
         "channels": [source],
     }
     document = json_document(whole, "")  # to write it as YAML and read that would take longer than all the rest
     (candidate,) = messages.from_documents([document], asked.project, known, mine.now)
     event = about.event or messages.sample_event(candidate.distribution, mine.project_id)
-    rendering = Rendering.of(mine.wiring.settings)
     made = messages.preview(candidate, event, about.profile, rendering, mine.now, name)
     if not made.messages:
         raise TidingsError(made.withheld or "there is no message to show")
     (first, *_) = made.messages
     if first.failure:
         raise TidingsError(first.failure)
-    return [(label, _text(first.facts[key])) for key, label in _FACTS.items() if key in first.facts]
+    return first
+
+
+def why_not(error: TidingsError) -> str:
+    """The reason why there is no message, with the places in the channel that it is about."""
+    match error:
+        case DefinitionInvalid():
+            said = "; ".join(f"{one.path.removeprefix('channels[0].')}: {one.message}" for one in error.problems)
+        case BadRecord():
+            said = f"The event cannot be read: {f'{error.path}: ' if error.path else ''}{error}"
+        case _:
+            said = str(error)
+    return inert(said)
+
+
+def _name(number: int) -> str:
+    return f"output_{number}"
 
 
 def _text(fact: object) -> str:

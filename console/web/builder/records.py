@@ -117,13 +117,14 @@ class Button:
 class Output:
     """A message as it would be posted: the id of its place on the page, its parts, or why it is not there.
 
-    `whose` says which profile counts.
+    `whose` says which profile counts. An e-mail is at the address of its `frame`.
     """
 
     name: str
     facts: Sequence[tuple[str, str]] = ()
     failure: str = ""
     whose: str = ""
+    frame: str = ""
 
 
 @dataclass(frozen=True, slots=True)

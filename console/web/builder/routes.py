@@ -12,8 +12,8 @@ from console.control import distributions, drafts
 from console.control.document_edit import with_values
 from console.control.drafts import ChangedMeanwhile, Draft, DraftWrong
 from console.web.builder import form as forms
-from console.web.builder import summary, text
-from console.web.builder.asked import MOST_BYTES, MOST_FIELDS, Asked, begun, edit_path
+from console.web.builder import mail, summary, text
+from console.web.builder.asked import MOST_BYTES, MOST_FIELDS, Asked, begun, edit_path, text_of
 from console.web.builder.form import FORMS
 from console.web.builder.steps import LABELS, SUMMARY, TEXT
 from console.web.builder.steps import after as next_step
@@ -51,7 +51,7 @@ async def show_edit(mine: ProjectVisit) -> web.Response:
 async def take_new(mine: ProjectVisit) -> web.Response:
     """Go on with what is to be a new one. Raises TryLater."""
     form = await mine.visit.form(MOST_BYTES, MOST_FIELDS)
-    asked = await begun(mine, Draft(_text(form.get("yaml", ""))), None, _known(form.get("step", "")))
+    asked = await begun(mine, Draft(text_of(form.get("yaml", ""))), None, _known(form.get("step", "")))
     return await _take(replace(asked, do=form.get("do", ""), form=form))
 
 
@@ -59,7 +59,7 @@ async def take_edit(mine: ProjectVisit) -> web.Response:
     """Go on with what is to be another version of one. Raises NotFound, TryLater."""
     form = await mine.visit.form(MOST_BYTES, MOST_FIELDS)
     newest = await distributions.find(mine.pool, mine.project_id, mine.text("id"))
-    draft = Draft(_text(form.get("yaml", "")), newest.id, whole_number(form.get("seen", "")) or 0)
+    draft = Draft(text_of(form.get("yaml", "")), newest.id, whole_number(form.get("seen", "")) or 0)
     asked = await begun(mine, draft, newest, _known(form.get("step", "")))
     return await _take(replace(asked, do=form.get("do", ""), form=form))
 
@@ -185,11 +185,6 @@ def _known(step: str) -> str:
     return step if step in LABELS else next(iter(LABELS))
 
 
-def _text(given: str) -> str:
-    """The text of a form, whose lines browsers end in their own way."""
-    return given.replace("\r\n", "\n")
-
-
 ROUTES: tuple[ProjectRoute, ...] = (
     ProjectRoute("/distributions/new", _WRITE, show_new),
     ProjectRoute("/distributions/new", _WRITE, take_new, "POST"),
@@ -197,4 +192,5 @@ ROUTES: tuple[ProjectRoute, ...] = (
     ProjectRoute("/distributions/{id}/edit", _WRITE, take_edit, "POST"),
     ProjectRoute("/distribution/edit", _WRITE, show_edit),
     ProjectRoute("/distribution/edit", _WRITE, take_edit, "POST"),
+    *mail.ROUTES,
 )

@@ -1,50 +1,75 @@
-// The preview beside an editor follows what is written: a moment after the last change its form is shown once more.
+// What is shown beside a form follows it: a moment after the last change it is asked for again, with all that is written.
 (() => {
     "use strict";
-    const WAIT_MS = 700, LONGEST_MS = 20000;
-    const pane = document.querySelector(".pane"), form = pane.parentElement.querySelector("form");
-    let timer = 0, number = 0, coming = null, changed = false;
+    const WAIT_MS = 650, LONGEST_MS = 20000;
+    const form = document.querySelector("form.builder, .editor > form");
+    const panes = [...document.querySelectorAll(".pane")], outputs = [...document.querySelectorAll(".output")];
+    const waiting = new Set();
+    let timer = 0, frames = 0, coming = null, asked = 0;
 
-    // a frame of its own for each: another page in the same one would be a step of the back button
-    function show() {
-        if (coming) {
-            changed = true;
-            return;
-        }
-        const shown = pane.querySelector("iframe"), next = shown.cloneNode();
-        coming = next;
-        next.removeAttribute("src");
-        next.className = "coming";
-        next.name = `preview-${++number}`; // browsers keep the name that a frame began with
-        pane.append(next);
-        const late = setTimeout(() => arrived(shown, next), LONGEST_MS);
-        next.addEventListener("load", () => {
+    // one after the other: a form goes to one place at a time. A frame of its own for each: another page in the same
+    // one would be a step of the back button
+    function next() {
+        const [pane] = waiting;
+        if (coming || !pane) return;
+        waiting.delete(pane);
+        const shown = pane.querySelector("iframe"), frame = shown.cloneNode();
+        coming = frame;
+        frame.removeAttribute("src");
+        frame.className = "coming";
+        frame.name = `preview-${++frames}`; // browsers keep the name that a frame began with
+        pane.append(frame);
+        const late = setTimeout(() => arrived(shown, frame), LONGEST_MS);
+        frame.addEventListener("load", () => {
             clearTimeout(late);
-            arrived(shown, next);
+            arrived(shown, frame);
         });
         const { action, target } = form;
         form.action = pane.dataset.follows;
-        form.target = next.name;
+        form.target = frame.name;
         form.submit(); // its own checks are for what is saved
         form.action = action;
         form.target = target;
     }
 
-    function arrived(shown, next) {
-        if (coming !== next) return;
+    function arrived(shown, frame) {
+        if (coming !== frame) return;
         coming = null;
-        next.removeAttribute("class");
+        frame.removeAttribute("class");
         shown.remove();
-        for (const button of form.querySelectorAll("[formtarget]")) button.formTarget = next.name;
-        if (changed) soon();
+        for (const button of form.querySelectorAll(`[formtarget="${shown.name}"]`)) button.formTarget = frame.name;
+        next();
     }
 
-    function soon() {
-        changed = false;
+    async function follow() {
+        const number = ++asked, body = new URLSearchParams(new FormData(form));
+        body.set("do", "stay");
+        try {
+            const reply = await fetch(form.action, { method: "POST", body });
+            const page = new DOMParser().parseFromString(await reply.text(), "text/html");
+            if (number !== asked) return; // a newer one is on its way
+            for (const shown of outputs) {
+                const made = page.getElementById(shown.id);
+                if (made) shown.replaceChildren(...made.childNodes);
+            }
+        } catch {
+            // the button that shows it says what is in the way
+        }
+    }
+
+    function show(those) {
+        for (const pane of those) waiting.add(pane);
+        next();
+    }
+
+    form.addEventListener("input", (event) => {
+        if (event.target.type === "file") return;
         clearTimeout(timer);
-        timer = setTimeout(show, WAIT_MS);
-    }
-
-    form.addEventListener("input", (event) => { if (event.target.type !== "file") soon(); });
+        timer = setTimeout(() => {
+            show(panes);
+            if (outputs.length) follow();
+        }, WAIT_MS);
+    });
     form.addEventListener("submit", () => clearTimeout(timer));
+    show(panes.filter((pane) => !pane.querySelector("iframe").hasAttribute("src")));
 })();

@@ -55,6 +55,7 @@ SECTIONS = [
             remove=Button("drop:0", "", EVIL), buttons=[Button("stay", EVIL, EVIL)]),
     Section(EVIL, rows=[Section(EVIL, (FormField("f", EVIL, EVIL, known_of="d", takes="path"),), columns=4)],
             output=Output("output_0", [(EVIL, EVIL)], EVIL, EVIL), number=0),
+    Section(EVIL, (FormField("g", EVIL, EVIL),), output=Output("output_1", frame="/p/shop/x?channel=1"), number=1),
     Section("More", more=[FormField("d", EVIL, known=[EVIL]), FormField("e", EVIL, EVIL)]),
 ]  # fmt: skip
 CHECKS = [Check(test=EVIL, passed=passed, seen=EVIL) for passed in (True, False, None)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, TypeVar
@@ -47,15 +46,16 @@ class EventChecks:
         self._default = default_project
         self._now = self._latest = self._too_late = datetime.min.replace(tzinfo=UTC)
         """`_latest`: a clock that is set back makes no event one of the future."""
-        self._head = head_type(topic)
+        self._head, self._enclosed = head_type(topic), _enclosed_head_type(topic)
         self._required = _required_on(topic)
 
     def read_decoded(self, event: dict[str, Any], key: bytes | None, now: datetime) -> Head[Any]:
         """The head of an event as plain mappings. Raises BadRecord naming what is wrong and what is allowed."""
         self._at(now)
-        head: Head[Any] | None = None
-        with suppress(msgspec.ValidationError):
-            head = msgspec.convert(event, self._head)
+        try:
+            head = msgspec.convert({"head": event}, self._enclosed).head
+        except msgspec.ValidationError:
+            return self._closely(event, key)
         return self._quickly(head, key) or self._closely(event, key)
 
     def _at(self, now: datetime) -> None:
@@ -127,6 +127,12 @@ class EventReader(EventChecks):
 def head_type(topic: str) -> Any:
     """The head of the events on a topic (without prefix)."""
     return Head[data_type(topic)]  # type: ignore[misc]
+
+
+@cache
+def _enclosed_head_type(topic: str) -> Any:
+    """A struct with the head in it: what msgspec found out of a generic one it would ask again each time."""
+    return msgspec.defstruct("EnclosedHead", [("head", head_type(topic))])
 
 
 @cache

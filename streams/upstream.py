@@ -23,7 +23,7 @@ from schemas.record import JsonObject
 
 Headers = Iterable[tuple[str, bytes | None]]
 
-_OURS = ("id", "project_id", "created_at", "data")
+_OURS = frozenset(("id", "project_id", "created_at", "data"))
 _PREFIX = "ce_"
 _CONTENT_TYPE = "content-type"
 _ATTRIBUTES = ("id", "type", "time")
@@ -36,7 +36,7 @@ def unwrapped(decoded: JsonObject, headers: Headers, project_id: str) -> JsonObj
     `project_id` is the configured one. Raises InvalidEvent for a CloudEvent that lacks what an event needs.
     """
     kind = decoded.get("type")
-    if isinstance(kind, str) and kind in TRIGGERS and all(name in decoded for name in _OURS):
+    if isinstance(kind, str) and kind in TRIGGERS and decoded.keys() >= _OURS:
         return decoded
     if "specversion" in decoded:
         return _from_cloud_event(decoded, _structured_data(decoded), project_id)

@@ -214,5 +214,5 @@ def encoded(wire: Wire, topic: str, record: Any, most: int) -> bytes:
 
 def of_project(event: Any, project_id: str) -> Any:
     """An event in our own form that names no project, as one of this project; any other form says nothing of one."""
-    is_nobodys = isinstance(event, dict) and not any(name in event for name in ("project_id", "specversion", "event"))
+    is_nobodys = isinstance(event, dict) and event.keys().isdisjoint(("project_id", "specversion", "event"))
     return {"project_id": project_id, **event} if is_nobodys else event

@@ -124,8 +124,8 @@ NOTHING_OF_CUSTOMERS: Mapping[str, str] = {
     "send_approvals": "who approved of sends",
     **dict.fromkeys(
         (
-            "api_keys", "users", "user_roles", "user_links", "sessions", "user_identities", "oidc_attempts", "passkeys",
-            "passkey_challenges",
+            "api_keys", "users", "user_roles", "user_links", "sessions", "user_identities", "oidc_attempts",
+            "oidc_logout_tokens", "passkeys", "passkey_challenges",
         ),
         "who may ask",
     ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -56,6 +58,20 @@ class Signed:
     sign_count: int
 
 
+@dataclass(frozen=True, slots=True)
+class ProviderLogout:
+    """Sessions that an OpenID provider says are over: of a subject, of one that it names itself (`sid`), or of both.
+
+    The token that says so is used once, by its own id, and proves nothing from `ends_at` on.
+    """
+
+    issuer: str
+    subject: str | None = field(repr=False)
+    sid: str | None = field(repr=False)
+    token_id: str = field(repr=False)
+    ends_at: datetime
+
+
 class Sessions:
     """Raises TryLater while Postgres is away. A session ends `idle` after its last use, and after `longest`."""
 
@@ -73,12 +89,13 @@ class Sessions:
         return begun is not None
 
     async def begin_by_identity(
-        self, token: str, session_id: str, user_id: str, comer: Comer, *, issuer: str, subject: str, hint: str = ""
-    ) -> bool:
+        self, token: str, session_id: str, user_id: str, comer: Comer, *, issuer: str, subject: str, hint: str = "",
+        sid: str | None = None,
+    ) -> bool:  # fmt: skip
         """Begin one for somebody whom an issuer names; False where they are not linked by now, or may not. The `hint`
-        proves to it whose session ends.
+        proves to it whose session ends, `sid` is the name that it has for its own.
         """
-        row = session_id, user_id, self._longest, comer.network, storable(comer.agent), issuer, subject, hint
+        row = session_id, user_id, self._longest, comer.network, storable(comer.agent), issuer, subject, hint, sid
         async with changing(self._pool) as connection:
             begun = await connection.fetchval(self._sql["begin_by_identity"], hash_of_token(token), *row)
             if begun is not None:
@@ -143,6 +160,20 @@ class Sessions:
     async def end_all(self, user_id: str, *, but: str | None = None, by: str, dry_run: bool = False) -> int:
         """End all of a user's, but for one where it is named; how many."""
         return await self._end("end_sessions", user_id, but, by, dry_run=dry_run)
+
+    async def end_by_provider(self, logout: ProviderLogout, *, by: str) -> int | None:
+        """End those that a provider says are over; how many, or None where its token was used already."""
+        named = f"{logout.issuer} {logout.token_id}"
+        token_hash = hashlib.sha256(named.encode(errors="backslashreplace")).digest()
+        row = logout.issuer, logout.subject, logout.sid
+        async with changing(self._pool) as connection:
+            if await connection.fetchval(self._sql["use_logout_token"], token_hash, logout.ends_at) is None:
+                return None
+            ended = Counter(one["user_id"] for one in await connection.fetch(self._sql["end_by_provider"], *row))
+            for user_id, count in sorted(ended.items()):
+                said = {"ended": count, "issuer": logout.issuer}
+                await _note(connection, user_id, "user.sessions_ended", said, by=by)
+        return ended.total()
 
     async def _end(self, statement: str, user_id: str, session_id: str | None, by: str, *, dry_run: bool) -> int:
         async with changing(self._pool, dry_run=dry_run) as connection:

@@ -88,6 +88,7 @@ class WebServer:
             web.get(single_sign_on.CALLBACK_PATH, self._page(single_sign_on.come_back, is_open=True)),
             web.get(single_sign_on.SIGNED_OUT_PATH, self._page(single_sign_on.come_back_signed_out, is_open=True)),
             web.post("/sign-in/oidc/unlink", self._page(single_sign_on.unlink)),
+            web.post(single_sign_on.BACK_CHANNEL_PATH, self._page(single_sign_on.end_sessions, is_open=True)),
             web.post("/sign-in/passkey/options", self._page(passkeys.ask_sign_in, is_open=True)),
             web.post("/sign-in/passkey", self._page(passkeys.enter, is_open=True)),
             web.get("/passkeys", self._page(passkeys.show)),
@@ -123,8 +124,8 @@ class WebServer:
 
     @web.middleware
     async def guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Refuse what another site sends, and show as a page what there is no page for."""
-        if is_forged(request):
+        """Refuse what another site sends, if no provider signs it, and show as a page what there is no page for."""
+        if is_forged(request) and request.path != single_sign_on.BACK_CHANNEL_PATH:
             text = "This did not come from a page of Tidings, so nothing was done. Open the page anew and try again."
             return respond(MessagePage(title="Refused", text=text), 403)
         try:

@@ -1,4 +1,4 @@
-"""`/sign-in/oidc`: the way to a provider, back from it, and being linked to what it names."""
+"""`/sign-in/oidc`: the way to a provider, back from it, being linked to what it names, and its word that it is over."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ log = structlog.get_logger()
 
 CALLBACK_PATH = "/sign-in/oidc/callback"
 SIGNED_OUT_PATH = "/sign-in/oidc/signed-out"
+BACK_CHANNEL_PATH = "/sign-in/oidc/back-channel-logout"
+"""The one address that the provider itself asks: no browser brings a cookie there, a signature proves it."""
+_NOT_KEPT = {"cache-control": "no-store"}
 _PLACE = "provider"
 _SAID: Mapping[Reason, str] = {
     "not_ours": "This sign-in was begun in another browser, was used already, or took too long. Begin again",
@@ -101,6 +104,22 @@ async def come_back_signed_out(visit: Visit) -> web.Response:
     response = respond(_signed_out(f"You are signed out here and at {visit.provider}."))
     cookie.forget(response)
     return response
+
+
+async def end_sessions(visit: Visit) -> web.Response:
+    """End the sessions that the provider says are over. Source: OpenID Connect Back-Channel Logout 1.0, 2.5 to 2.8.
+
+    Where nobody is signed in any more, all is well: a session may have ended here before.
+    """
+    oidc, _ = _configured(visit)
+    form = await visit.form()
+    try:
+        ended = await entering.end_sessions(oidc, form.get("logout_token", ""))
+    except OidcRefused as error:
+        log.warning("oidc_logout_refused", why=str(error))
+        return web.json_response({"error": "invalid_request"}, status=400, headers=_NOT_KEPT)
+    log.info("oidc_logout", ended=ended)
+    return web.Response(headers=_NOT_KEPT)
 
 
 def _signed_out(said: str) -> MessagePage:

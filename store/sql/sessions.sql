@@ -21,8 +21,10 @@ with forgotten as (
         select ctid from sessions where ends_at < now() limit 100 for update skip locked
     ))
 )
-insert into sessions (session_hash, session_id, user_id, ends_at, network, agent, provider_hint)
-select $1, $2, u.user_id, now() + $4::interval, $5, $6, $9
+insert into sessions
+    (session_hash, session_id, user_id, ends_at, network, agent, provider_issuer, provider_subject, provider_hint,
+     provider_sid)
+select $1, $2, u.user_id, now() + $4::interval, $5, $6, $7, $8, $9, $10
 from users u
 where u.user_id = $3 and u.state = 'active'
   and exists (select from user_identities i where i.user_id = u.user_id and i.issuer = $7 and i.subject = $8)
@@ -89,3 +91,21 @@ delete from sessions where user_id = $1 and session_id = $2 returning session_id
 -- name: end_sessions
 -- Ends all of a user, but for one where it is named.
 delete from sessions where user_id = $1 and session_id is distinct from $2 returning session_id;
+
+-- name: use_logout_token
+-- A provider's token is used up. No row: it was already. Forgets those that are over.
+with forgotten as (
+    delete from oidc_logout_tokens where ctid = any(array(
+        select ctid from oidc_logout_tokens where ends_at < now() limit 100 for update skip locked
+    ))
+)
+insert into oidc_logout_tokens (token_hash, ends_at) values ($1, $2) on conflict do nothing returning token_hash;
+
+-- name: end_by_provider
+-- Ends those that began by a provider: of a subject, of one of its own sessions, or of that session of the subject: then
+-- also those for which it named no session, since some name it in logout tokens alone.
+delete from sessions
+where provider_issuer = $1
+  and ($2::text is null or provider_subject = $2)
+  and ($3::text is null or provider_sid = $3 or ($2::text is not null and provider_sid is null))
+returning user_id;

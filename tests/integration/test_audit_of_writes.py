@@ -57,7 +57,7 @@ from store.sending.deliveries import Deliveries, DeliveryFilter
 from store.sending.ledger import Ledger
 from store.sending.suppressions import Suppressions
 from store.sends import Sends
-from store.sessions import Comer, Sessions, Signed
+from store.sessions import Comer, ProviderLogout, Sessions, Signed
 from store.sql import FOLDER, queries
 from store.templates import NamedTemplates
 from store.users import Users
@@ -308,6 +308,11 @@ async def signed_in_by_provider(pool: asyncpg.Pool) -> None:
     assert await sessions_of(pool).begin_by_identity("planted-token", "ses_1", USER_ID, comer, **names)
 
 
+async def ended_by_provider(pool: asyncpg.Pool) -> None:
+    logout = ProviderLogout(KIM.issuer, KIM.subject, None, "planted-id", datetime.now(UTC) + timedelta(minutes=2))
+    assert await sessions_of(pool).end_by_provider(logout, by="ann") == 1
+
+
 async def passkey(pool: asyncpg.Pool) -> None:
     async with Users(pool).change() as change:
         assert await passkeys.add(
@@ -537,6 +542,12 @@ CASES = {
         ("sessions.end_sessions",),
         lambda pool: sessions_of(pool).end_all(USER_ID, by="ann"),
         (user, signed_in),
+    ),
+    "sessions-ended-by-provider": Case(
+        "user.sessions_ended",
+        ("sessions.end_by_provider", "sessions.use_logout_token"),
+        ended_by_provider,
+        (user, linked, signed_in_by_provider),
     ),
     "user-joined": Case(
         "user.joined", ("users.take_link", "users.accept_role", "users.set_password"), joined, (invited,), by=None

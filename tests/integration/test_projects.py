@@ -126,6 +126,7 @@ OF_THE_DEPLOYMENT = {
     "sign_in_networks": "people of the deployment",
     "user_identities": "people of the deployment, as a provider names them",
     "oidc_attempts": "the digest of random bits",
+    "oidc_logout_tokens": "the digest of an id that a provider has for its token",
     "passkeys": "people of the deployment, as their devices name them",
     "passkey_challenges": "the digest of random bits",
     "user_links": "the digest of random bits",

@@ -22,7 +22,7 @@ from console.control.oidc.claims import (
     roles_of,
 )
 from console.control.oidc.provider import Provider
-from console.control.oidc.tokens import OidcRefused, Waiting
+from console.control.oidc.tokens import OidcRefused, Waiting, is_name
 from console.control.sign_in import Door
 from console.control.user_links import accept_all, actor_of
 from console.control.users import Random, note
@@ -36,7 +36,7 @@ from store.sessions import Comer, SignedIn
 from store.users import UserChange
 
 BY_GROUPS = "oidc"
-"""Who gives and takes the roles of groups, as the audit log names it."""
+"""Who gives and takes the roles of groups, and ends sessions by a logout token, as the audit log names it."""
 _LASTS = timedelta(minutes=10)
 _LONGEST_HINT = 4096
 """Characters of a token that goes into an address later: servers refuse longer ones (414)."""
@@ -112,10 +112,22 @@ async def end(
         raise OidcRefused("no_group", f"{user_id} is in no group that has a role, and has none by hand")
     token, session_id = make_token(random(TOKEN_BYTES)), make_session_id(random(TOKEN_BYTES))
     hint = proved.token if len(proved.token) <= _LONGEST_HINT else ""
-    names = {"issuer": one.issuer, "subject": one.subject, "hint": hint}
-    if not await oidc.door.sessions.begin_by_identity(token, session_id, user_id, comer, **names):
+    names, sid = {"issuer": one.issuer, "subject": one.subject, "hint": hint}, _session_at_provider(claims)
+    if not await oidc.door.sessions.begin_by_identity(token, session_id, user_id, comer, sid=sid, **names):
         raise OidcRefused("closed", f"{user_id} was changed meanwhile")
     return Entered(token, attempt.next_page)
+
+
+async def end_sessions(oidc: OidcDoor, token: str) -> int:
+    """End the sessions that a provider's logout token says are over, of those that began by it; how many.
+
+    Raises OidcRefused, also for a token that was used already, TryLater.
+    """
+    logout = await oidc.provider.proved_logout(token)
+    ended = await oidc.door.sessions.end_by_provider(logout, by=BY_GROUPS)
+    if ended is None:
+        raise OidcRefused("unproved", "the token was used already")
+    return ended
 
 
 async def sign_out_url(oidc: OidcDoor, hint: str | None, browser: str) -> str | None:
@@ -142,6 +154,12 @@ async def unlink(oidc: OidcDoor, who: SignedIn) -> None:
             raise TidingsError("it is the only way in that you have: ask an admin for a link to set a password first")
         if await identities.unlink(change, user_id, issuer):
             await _say(change, user_id, "user.unlinked", issuer)
+
+
+def _session_at_provider(claims: Mapping[str, object]) -> str | None:
+    """The name that a provider has for its own session; None where it says none that can be kept."""
+    sid = claims.get("sid")
+    return sid if isinstance(sid, str) and is_name(sid) else None
 
 
 async def _invited(change: UserChange, one: Identity, claims: Mapping[str, object]) -> str | None:

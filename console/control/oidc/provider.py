@@ -16,13 +16,16 @@ from urllib.parse import quote_plus, urlencode
 import aiohttp
 import msgspec
 
-from console.control.oidc.tokens import OidcRefused, Proof, Unproved, Waiting, prove
+from console.control.oidc.tokens import OidcRefused, Proof, Unproved, Waiting, prove, prove_logout
 from deploy.settings.oidc import Oidc, is_safe_address
 from schemas.errors import TryLater
+from store.sessions import ProviderLogout
 
 _SECONDS = 10.0
 _MOST_BYTES = 512 * 1024
 _KEPT_FOR = timedelta(hours=1)
+_KEYS_ANEW_AFTER = timedelta(minutes=1)
+"""Anybody may bring a token to sign out by: for those that prove nothing the provider is not asked more often."""
 _WHAT = "the OpenID provider"
 
 
@@ -69,6 +72,7 @@ class Provider:
         self._session: aiohttp.ClientSession | None = None
         self._known: tuple[datetime, _Metadata, list[dict[str, Any]]] | None = None
         self._asking = asyncio.Lock()
+        self._anew_for_logout: datetime | None = None
 
     async def authorization_url(self, state: str, nonce: str, challenge: str) -> str:
         """The address at the provider where somebody signs in."""
@@ -111,6 +115,19 @@ class Provider:
             _, keys = await self._knowledge(anew=True)
             claims = prove(tokens.id_token, keys, proof)
         return Proved(await self._completed(metadata, tokens, claims), tokens.id_token)
+
+    async def proved_logout(self, token: str) -> ProviderLogout:
+        """The sessions that a logout token says are over."""
+        metadata, keys = await self._knowledge()
+        client_id, now = self.settings.client_id, self._clock()
+        try:
+            return prove_logout(token, keys, metadata.issuer, client_id, now)
+        except Unproved:  # it may have other keys by now
+            if self._anew_for_logout is not None and now - self._anew_for_logout < _KEYS_ANEW_AFTER:
+                raise
+            self._anew_for_logout = now
+        metadata, keys = await self._knowledge(anew=True)
+        return prove_logout(token, keys, metadata.issuer, client_id, now)
 
     async def close(self) -> None:
         """Give back connections."""

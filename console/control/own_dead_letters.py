@@ -5,7 +5,7 @@ Nobody else who asks is held up by it. Whose a record is, its key says, unless i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
@@ -14,7 +14,7 @@ from agents.broker.reader import TopicReader
 from agents.wiring import Wiring
 from console.control import dead_letters
 from console.control.dead_letters import Filter, Letter, Place, Replay, Replayed
-from console.control.not_found import not_found
+from console.control.not_found import NotFound, not_found
 from console.control.topic_reading import deadline, in_time, read_aside
 from schemas.dead_letter import DeadLetter
 from schemas.topics import DEAD_LETTERS
@@ -79,6 +79,23 @@ class OwnLetters:
 
             done = tuple(Replay(self.wiring).run(islice(chosen(), MOST_AT_ONCE), dry_run=dry_run))
             return PutBack(tuple((facts[one.place], one) for one in done), ends)
+
+        return await self.reading(work)
+
+    async def put_back_at(self, places: Sequence[str]) -> tuple[Replayed, ...]:
+        """Put back those of some places, as they were, each with its end: also one that is not there any more.
+
+        Raises TidingsError, TryLater.
+        """
+
+        def work(reader: TopicReader) -> tuple[Replayed, ...]:
+            found, gone = list[Letter](), list[Replayed]()
+            for place in places:
+                try:
+                    found.append(self.find(reader, place))
+                except NotFound as error:
+                    gone.append(Replayed(place, "", None, str(error)))
+            return (*Replay(self.wiring).run(found), *gone)
 
         return await self.reading(work)
 

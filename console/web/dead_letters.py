@@ -13,15 +13,18 @@ from console.control import dead_letters as control
 from console.control.dead_letters import Filter, Letter, Place, Replay, Replayed
 from console.control.mending import can_be_mended
 from console.control.own_dead_letters import NEWEST, OwnLetters, text_of
-from console.web.lists import Asked, Field, Found, Listing, page_of
+from console.web.lists import ON_A_PAGE, Asked, Field, Found, Listing, page_of
 from console.web.pages import FieldProblem, respond, see
 from console.web.project_operations import DeadLetterPage, DeadLetterRow, DeadLettersPage
 from console.web.projects import ProjectRoute, ProjectVisit, base_of
 from console.web.tables import address
-from console.web.words import inert
+from console.web.visit import whole_number
+from console.web.words import count_of, inert
 from schemas.access import may
 from schemas.errors import BadQuestion, TidingsError
 
+CHOSEN = "at_"
+"""The beginning of the names of boxes, one a place."""
 FIELDS = (Field("kind", "Kind"), Field("topic", "Topic"), Field("role", "Refused by"), Field("since", "Since"))
 
 
@@ -55,6 +58,26 @@ async def replay(mine: ProjectVisit) -> web.Response:
         return await _page(mine, [FieldProblem("main", f"Not put back: {inert(end.why_not)}")])
     await control.note_replay(mine.pool, mine.project_id, [place], mine.actor)
     return see(f"{path_of(mine, place)}?replayed=1")
+
+
+async def replay_chosen(mine: ProjectVisit) -> web.Response:
+    """Put those back that are chosen in the list. Raises TryLater."""
+    form = await mine.visit.form(fields=ON_A_PAGE + 1)
+    try:
+        chosen = list(dict.fromkeys(_place(name.removeprefix(CHOSEN)) for name in form if name.startswith(CHOSEN)))
+    except TidingsError as error:
+        return await LIST.respond(mine, [FieldProblem("main", inert(error))])
+    if not chosen:
+        return await LIST.respond(mine, [FieldProblem("main", "None is chosen: nothing was done")])
+    done = await own_letters(mine).put_back_at(chosen)
+    places = [one.place for one in done if one.now_at]
+    await control.note_replay(mine.pool, mine.project_id, places, mine.actor)
+    if len(places) == len(done):
+        return LIST.back(mine, form, put_back=str(len(places)))
+    failed = [one for one in done if not one.now_at]
+    problems = [FieldProblem("main", f"{one.place} is not put back: {inert(one.why_not)}") for one in failed]
+    others = [FieldProblem("main", f"Put back: {count_of(len(places), 'record')}")] if places else []
+    return await LIST.respond(mine, [*problems, *others])
 
 
 async def _page(mine: ProjectVisit, problems: Sequence[FieldProblem] = ()) -> web.Response:
@@ -94,9 +117,14 @@ def _note(mine: ProjectVisit) -> str:
 def place_in(mine: ProjectVisit) -> str:
     """The place in the address, in one way of writing. Raises BadQuestion."""
     try:
-        found = control.place_of(mine.text("id"))
+        return _place(mine.text("id"))
     except TidingsError as error:
         raise BadQuestion(str(error), "id") from None
+
+
+def _place(name: str) -> str:
+    """A place in one way of writing. Raises TidingsError."""
+    found = control.place_of(name)
     return f"{found.partition}:{found.offset}"
 
 
@@ -121,7 +149,11 @@ def path_of(mine: ProjectVisit, place: str) -> str:
 
 def _more(mine: ProjectVisit) -> Mapping[str, Any]:
     given = {one.name: mine.query.get(one.name) for one in FIELDS}
-    return {"newest": NEWEST, "replay": address(f"{base_of(mine.project_id)}/replay", given)}
+    put = whole_number(mine.query.get("put_back", ""))
+    note = (
+        f"Put back: {count_of(put, 'record')}. Their readers take them up; the dead-letters stay here." if put else ""
+    )
+    return {"newest": NEWEST, "replay": address(f"{base_of(mine.project_id)}/replay", given), "note": note}
 
 
 LIST = Listing(
@@ -130,6 +162,7 @@ LIST = Listing(
 )  # fmt: skip
 ROUTES: tuple[ProjectRoute, ...] = (
     *LIST.routes,
+    ProjectRoute(LIST.path, "dead_letters:operate", replay_chosen, "POST"),
     ProjectRoute("/dead-letters/{id}", "dead_letters:read", show_one),
     ProjectRoute("/dead-letters/{id}", "dead_letters:operate", replay, "POST"),
 )

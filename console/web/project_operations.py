@@ -115,7 +115,8 @@ class DeadLetterRow:
 class DeadLettersPage(ListPage):
     """Some of the newest dead-letters of each partition; `newest` says how many are looked at.
 
-    `replay` is the address on which those that are shown are put back.
+    `replay` is the address on which all that fit are put back; those that are chosen are on the spot. `note` says what
+    came of it.
     """
 
     template: ClassVar[str] = "dead_letters.html"
@@ -123,6 +124,7 @@ class DeadLettersPage(ListPage):
     rows: Sequence[DeadLetterRow]
     newest: int
     replay: str
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

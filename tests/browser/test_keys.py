@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -11,10 +11,12 @@ pytest.importorskip("playwright", reason="Playwright is not installed: make brow
 
 from axe_playwright_python.async_playwright import Axe
 
+from agents.wiring import Wiring
 from deploy.settings.settings import Settings
 from deploy.settings.web import Web
 from tests.browser.stage import browser, chromium, enter, keep_picture, window
 from tests.integration.api_client import wired
+from tests.integration.test_api_dead_letters import on_orders, refuse
 from tests.integration.test_web import Site, running
 from tests.integration.test_web_projects import apply
 
@@ -33,6 +35,12 @@ async def site(settings: Settings, dsn: str) -> AsyncIterator[Site]:
             await apply(one, "first")
             await apply(one, "second")
             yield one
+
+
+@pytest.fixture
+def wiring(settings: Settings, dsn: str) -> Iterator[Wiring]:
+    with wired(settings, dsn, ("dead-letters", "events.orders"), 2) as made:
+        yield made
 
 
 async def focused(tab: Any) -> str:
@@ -96,4 +104,35 @@ async def test_single_keys_are_told_of_and_turned_off(site: Site, width: int, sc
         await tab.click("dialog button")
         await tab.keyboard.press("?")
         await sheet.wait_for()
+        assert mine.faults == []
+
+
+@pytest.mark.slow
+async def test_a_row_is_selected_where_rows_have_boxes(wiring: Wiring, dsn: str) -> None:
+    async with (
+        running(wiring.settings, dsn, Web()) as site,
+        browser() as opened,
+        window(opened, site.base, 1440) as mine,
+    ):
+        await site.add("admin@shop.example", "admin", "shop")
+        for _ in range(3):
+            await refuse(wiring, 0, b"c1", b"{bad")
+        await enter(mine, "admin")
+        tab = await mine.show("/p/shop/dead-letters")
+        await tab.keyboard.press("x")
+        assert await tab.locator("main :checked").count() == 0, "no row has the focus"
+        for key in ("j", "x", "j", "x", "j", "x", "x"):
+            await tab.keyboard.press(key)
+        assert await tab.locator("body > [role=status]").inner_text() == "No longer selected: 0:2"
+        assert await focused(tab) == "0:2"
+        await tab.focus("[name='at_0:1']")
+        for key in ("x", "x", "k", "?"):
+            await tab.keyboard.press(key)
+        assert "Select the row, where rows have boxes" in await tab.inner_text("dialog[open]")
+        await tab.keyboard.press("Escape")
+        assert await focused(tab) == "0:0"
+        await tab.click("text=Put the chosen back")
+        await tab.wait_for_url("**put_back=2")
+        assert "Put back: 2 records." in await tab.inner_text(".done")
+        assert sorted(place for place, _, _ in on_orders(wiring)) == [1, 1]
         assert mine.faults == []

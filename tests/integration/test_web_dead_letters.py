@@ -80,6 +80,37 @@ async def test_one_is_shown_and_put_back_as_it_was(site: Site, wiring: Wiring) -
     assert len(on_orders(wiring)) == 1
 
 
+async def test_those_that_are_chosen_in_the_list_are_put_back(site: Site, wiring: Wiring) -> None:
+    for number in range(3):
+        await refuse(wiring, 0, b"c1", b"{bad %d" % number)
+    await refuse(wiring, 0, b"outlet\x1fc1", b"{theirs")
+    await refuse(wiring, 0, b"c1", None, kind="too_large", cut=99)
+    mine = await signed_in(site, "operator")
+    page = html.unescape((await mine.ask("GET", LIST)).text)
+    assert re.findall(r'name="at_([\d:]+)"', page) == ["0:0", "0:1", "0:2", "0:4"]
+    assert (await mine.ask("POST", LIST, {"at_0:0": "yes"}, sec_fetch_site="cross-site")).status == 403
+    assert (await (await signed_in(site)).ask("POST", LIST, {"at_0:0": "yes"})).status == 403
+    none = await mine.ask("POST", LIST, {"back": LIST})
+    assert (none.status, "None is chosen" in none.text, on_orders(wiring)) == (422, True, [])
+    given = {"at_0:0": "yes", "at_0": "yes", "at_0:2": "yes", "back": f"{LIST}?kind=invalid_json"}
+    done = await mine.ask("POST", LIST, given)
+    assert (done.status, done.headers["location"]) == (303, f"{LIST}?kind=invalid_json&put_back=2")
+    assert "Put back: 2 records." in (await mine.ask("GET", done.headers["location"])).text
+    assert sorted(value for _, _, value in on_orders(wiring)) == [b"{bad 0", b"{bad 2"]
+    some = await mine.ask("POST", LIST, {f"at_{place}": "yes" for place in ("0:1", "0:3", "0:4", "0:9", "7:0")})
+    said = html.unescape(some.text)
+    assert (some.status, "Put back: 1 record" in said) == (422, True)
+    assert [place for place in ("0:1", "0:3", "0:4", "0:9", "7:0") if f"{place} is not put back" in said] == [
+        "0:3", "0:4", "0:9", "7:0",
+    ]  # fmt: skip
+    assert (await mine.ask("POST", LIST, {"at_x": "yes"})).status == 422
+    assert len(on_orders(wiring)) == 3, "another project's stays where it is"
+    rows = await site.pool.fetch(
+        "select change from audit_log where action = 'dead_letters.replayed' order by position"
+    )
+    assert [msgspec.json.decode(row["change"])["count"] for row in rows] == [2, 1]
+
+
 async def test_while_kafka_is_away_the_page_says_so(away: Site) -> None:
     page = await (await signed_in(away, "operator")).ask("GET", LIST)
     assert (page.status, page.headers["retry-after"]) == (503, "5")

@@ -34,8 +34,10 @@
     }
 
     function sheet() {
+        const everywhere = document.querySelector("a.find")?.getAttribute("aria-keyshortcuts")?.replace("+", " ");
         const said = [
-            ["/", "Search"], ["j", "Next row"], ["k", "Row before"], ["?", "This sheet"],
+            ...(everywhere ? [[everywhere, "Find anything"]] : []), ["/", "Search this page"], ["j", "Next row"],
+            ["k", "Row before"], ["x", "Select the row, where rows have boxes"], ["?", "This sheet"],
             ...goes.map(([key, link]) => [`g ${key}`, link.textContent]),
         ];
         const rows = said.map(([keys, text]) => made("div", [
@@ -73,12 +75,29 @@
         rows[at < 0 ? 0 : Math.min(rows.length - 1, Math.max(0, at + by))]?.querySelector("a").focus();
     }
 
-    const DOES = { "/": search, "?": help, j: () => step(1), k: () => step(-1) };
+    // The focus stays where it is, so that what became of the box is said.
+    function select() {
+        const row = document.activeElement.closest("main .rows tbody tr");
+        const box = row?.querySelector("input[type=checkbox]");
+        if (!box) return;
+        box.click();
+        const name = row.querySelector("a")?.textContent.trim() ?? "";
+        told.textContent = `${box.checked ? "Selected" : "No longer selected"}: ${name}`;
+    }
+
+    // By an alphabet without these letters it is the place of the key that counts.
+    function letter({ key, code }) {
+        return /^[^\x00-\x7f]$/.test(key) && /^Key[A-Z]$/.test(code) ? code.at(3).toLowerCase() : key;
+    }
+
+    const DOES = { "/": search, "?": help, j: () => step(1), k: () => step(-1), x: select };
+    const told = made("p", [], { class: "unseen", role: "status" });
+    if (document.querySelector("main .rows input[type=checkbox]")) document.body.append(told);
     document.addEventListener("keydown", (event) => {
-        const { key, target } = event, isGoing = Date.now() < went + WAIT_MS;
+        const { target } = event, key = letter(event), isGoing = Date.now() < went + WAIT_MS;
         if (event.defaultPrevented || event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
         if (key === "Shift" || isOff() || document.querySelector("dialog[open]")) return;
-        if (target.isContentEditable || target.closest?.("input, textarea, select")) return;
+        if (target.isContentEditable || target.closest?.("input:not([type=checkbox]), textarea, select")) return;
         went = 0;
         const link = isGoing && goes.find(([one]) => one === key)?.[1];
         if (!link && key === "g") went = Date.now();

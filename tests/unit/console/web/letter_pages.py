@@ -44,6 +44,10 @@ LISTS: tuple[tuple[type[ListPage], dict[str, Any]], ...] = (
         "here": "/p/shop/dead-letters", "rows": [LETTER], "newest": 1234, "replay": "/p/shop/replay",
         "granted": frozenset({"dead_letters:operate"}),
     }),
+    (DeadLettersPage, {
+        "here": "/p/shop/dead-letters", "rows": [LETTER], "newest": 1234, "replay": "/p/shop/replay",
+        "note": "Put back: 2 records.",
+    }),
     (ReplayPage, REPLAY),
     (ReplayPage, {**REPLAY, "ready": 1234, "seen": EVIL, "note": "Put back: 3 records."}),
 )  # fmt: skip

@@ -24,6 +24,7 @@ from console.web import (
     previews,
     replay,
     resend,
+    search,
     sections,
     segment_edit,
     segments,
@@ -49,5 +50,5 @@ PROJECT_ROUTES: tuple[ProjectRoute, ...] = (
     *template_edit.ROUTES, *template_new.ROUTES, *sections.ROUTES, *previews.ROUTES, *suppressions.ROUTES,
     *operations.ROUTES,
     *dead_letters.ROUTES, *dead_letter_mend.ROUTES, *replay.ROUTES, *topics.ROUTES, *account_form.ROUTES,
-    *accounts.ROUTES, *users.ROUTES, *keys.ROUTES, *settings.ROUTES, *audit.ROUTES, *brand.ROUTES,
+    *accounts.ROUTES, *users.ROUTES, *keys.ROUTES, *settings.ROUTES, *audit.ROUTES, *brand.ROUTES, *search.ROUTES,
 )  # fmt: skip

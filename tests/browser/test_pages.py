@@ -69,7 +69,8 @@ PAGES = (
     "/p/shop/distributions?status=ARCHIVED", "/p/shop/distributions?deleted=thanks", "/p/shop/users", "/p/shop/keys",
     "/p/shop/sends", "/p/shop/sends?status=DONE", "/p/shop/sends/new", "/p/shop/sends/send_1",
     "/p/shop/sends/send_2?did=edit", "/p/shop/sends/send_3",
-    "/p/shop/settings", "/p/shop/dead-letters", "/p/shop/dead-letters/0:0", "/p/shop/dead-letters/0:9",
+    "/p/shop/search", "/p/shop/settings",
+    "/p/shop/dead-letters", "/p/shop/dead-letters/0:0", "/p/shop/dead-letters/0:9",
     "/p/shop/dead-letters/0:0/mend", "/p/shop/replay", "/p/shop/replay?kind=nothing",
     "/nowhere",
 )  # fmt: skip

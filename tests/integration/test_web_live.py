@@ -144,7 +144,7 @@ async def test_each_live_page_has_parts_and_says_where_they_come_from(site: Site
     await prepare(site)
     (route,) = (one for one in PROJECT_ROUTES if one.path == path and one.is_live)
     page = await mine.ask("GET", f"/p/shop{address(route)}")
-    assert (page.status, page.text.count('id="live"'), page.text.count('src="&#x2f;static&#x2f;')) == (200, 1, 4)
+    assert (page.status, page.text.count('id="live"'), page.text.count('src="&#x2f;static&#x2f;')) == (200, 1, 5)
     assert page.text.count("<!--live-->") == page.text.count("<!--/live-->") > 0
     async with following(mine, f"/p/shop{address(route)}") as response:
         found = (await event(response))["data"]

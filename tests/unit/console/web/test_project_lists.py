@@ -76,7 +76,7 @@ from console.web.project_settings import (
     UsersPage,
 )
 from schemas.access import Permission
-from tests.unit.console.web import letter_pages, segment_pages, send_pages, template_pages
+from tests.unit.console.web import letter_pages, search_pages, segment_pages, send_pages, template_pages
 from tests.unit.console.web.test_project_pages import EVIL, NOW, frame, hold
 
 HASH = "ab" * 32
@@ -322,6 +322,7 @@ MADE: tuple[tuple[type[ListPage], dict[str, Any]], ...] = (
 )
 PAGES: tuple[ProjectPage, ...] = (
     *send_pages.PAGES, *template_pages.PAGES, *letter_pages.PAGES, *segment_pages.PAGES,
+    *search_pages.PAGES,
     campaign(), campaign(imports=[], may_cancel=False), campaign(codes=None, may_make=False, note="", problems=[]),
     segment(0),
     segment(1, reasons=[], events=[]), segment(1, granted=WRITES),

@@ -47,6 +47,7 @@ class AccountField:
 
     `is_place`: the account's secret is shown to whatever this names. `stays_here`: a secret that is shown to nobody,
     and that nobody can type. `provider`: the only one of its channel's that has it; empty where each has.
+    `choices`: of a closed list each value as it is written, with its words.
     """
 
     name: str
@@ -56,6 +57,7 @@ class AccountField:
     is_place: bool = False
     stays_here: bool = False
     provider: str = ""
+    choices: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_secret(self) -> bool:
@@ -186,6 +188,16 @@ def one_of(*allowed: str) -> Callable[[str], str]:
         return text
 
     return read
+
+
+def choice(name: str, choices: Mapping[Any, str], provider: str = "") -> AccountField:
+    """A field whose value is one of a closed list; `choices` are these, each with its words."""
+    return AccountField(name, one_of(*choices), provider=provider, choices=choices)
+
+
+def switch(name: str, on: str, off: str) -> AccountField:
+    """A field that is true or false, with the words of what happens then."""
+    return AccountField(name, truth, "truth", choices={"true": on, "false": off})
 
 
 def base_url(text: str) -> str:

@@ -25,8 +25,13 @@ def account_schemas() -> dict[str, Any]:
 
 
 def _schema(fields: tuple[AccountField, ...]) -> dict[str, Any]:
-    properties = {one.name: _or_null(_BY_KIND[one.kind]) for one in fields}
+    properties = {one.name: _or_null(_of(one)) for one in fields}
     return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def _of(one: AccountField) -> Mapping[str, Any]:
+    is_listed = one.kind == "text" and one.choices
+    return {**_BY_KIND[one.kind], "enum": [*one.choices, None]} if is_listed else _BY_KIND[one.kind]
 
 
 def _or_null(schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ secret that was typed is not in any answer.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from aiohttp import web
 
@@ -189,9 +189,9 @@ def _page(
     form: Mapping[str, str],
     problems: Sequence[FieldProblem] = (),
 ) -> web.Response:
-    channel, account, fields = asked.channel, asked.account, _fields(asked)
-    usual = {one.name for one in _usual(fields)}
-    shown = {one.name: _shown(one, form) for one in fields}
+    channel, account, of_form = asked.channel, asked.account, _fields(asked)
+    usual = {one.name for one in _usual(of_form)}
+    shown = {one.name: _shown(asked, one, form) for one in of_form}
     base = base_of(mine.project_id)
     page = AccountFormPage(
         title=f"Change {account}" if account else "Add an account",
@@ -226,18 +226,28 @@ def _path(mine: ProjectVisit, asked: Asked, provider: str) -> str:
     return address(base, {**of, "provider": provider or None})
 
 
-def _usual(fields: Sequence[AccountField]) -> Iterator[AccountField]:
+def _usual(of_form: Sequence[AccountField]) -> Iterator[AccountField]:
     """Those that most people write: what has to be, and secrets; all, where nothing has to be."""
-    has_required = any(one.is_required for one in fields)
-    for one in fields:
+    has_required = any(one.is_required for one in of_form)
+    for one in of_form:
         is_usual = one.is_required or one.name in _USUAL or (one.is_secret and not one.stays_here)
         if one.name not in _RARE and (is_usual or not has_required):
             yield one
 
 
-def _shown(one: AccountField, form: Mapping[str, str]) -> AccountInput:
+def _shown(asked: Asked, one: AccountField, form: Mapping[str, str]) -> AccountInput:
     value = "" if one.is_secret else form.get(_input(one), "")
-    return AccountInput(_input(one), _label(one.name), value, one.is_secret, one.kind == "secrets" or one.stays_here)
+    has_lines = one.kind == "secrets" or one.stays_here
+    usual = _usual_choice(asked.channel, one)
+    choices = [(name, f"{text} (usual)" if name == usual else text) for name, text in one.choices.items()]
+    nothing = "as it is" if asked.account else "as usual"
+    return AccountInput(_input(one), _label(one.name), value, one.is_secret, has_lines, choices, nothing)
+
+
+def _usual_choice(channel: ChannelName, one: AccountField) -> str:
+    """The choice that counts where nobody makes one."""
+    found = next(given.default for given in fields(ACCOUNT_TYPES[channel].form) if given.name == one.name)
+    return str(found).lower() if one.kind == "truth" else str(found)
 
 
 _LOST = FieldProblem("main", "What is secret was not kept: type it again. Nothing was done")

@@ -105,13 +105,18 @@ class AccountsPage(ListPage):
 
 @dataclass(frozen=True, slots=True)
 class AccountInput:
-    """An input of the form of an account: its id, its words and what is in it, which of a secret is nothing."""
+    """An input of the form of an account: its id, its words and what is in it, which of a secret is nothing.
+
+    Of `choices`, values with their words, it is one, or none: `nothing` in words. Without any a text is written.
+    """
 
     name: str
     label: str
     value: str
     is_secret: bool
     has_lines: bool
+    choices: Sequence[tuple[str, str]] = ()
+    nothing: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

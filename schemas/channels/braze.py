@@ -12,7 +12,7 @@ from schemas.account_fields import (
     AccountType,
     ascii_secret,
     base_url,
-    truth,
+    switch,
     whole,
 )
 from schemas.channels.named_event import NamedEvent
@@ -87,7 +87,11 @@ BRAZE_ACCOUNT = AccountType(
         AccountField("url", base_url, is_required=True, is_place=True),
         AccountField("api_key", ascii_secret, "secret", is_required=True),
         AccountField("batch_size", whole(1, MOST_OBJECTS), "number"),
-        AccountField("update_existing_only", truth, "truth"),
+        switch(
+            "update_existing_only",
+            "nobody becomes a profile: only those whom Braze knows are updated",
+            "whom Braze does not know becomes a profile",
+        ),
         *COMMON_FIELDS,
     ),
     example=BrazeAccountForm(url="https://rest.iad-01.braze.com", api_key="example"),

@@ -11,12 +11,12 @@ from schemas.account_fields import (
     AccountField,
     AccountForm,
     AccountType,
+    choice,
     line,
     mailbox,
     mailto_address,
-    one_of,
     secret,
-    truth,
+    switch,
     unsubscribe_url,
     whole,
 )
@@ -31,6 +31,11 @@ from schemas.record import Record
 from schemas.template import TemplateRef
 
 MailSecurity = Literal["none", "starttls", "tls"]
+_SECURITY: Mapping[MailSecurity, str] = {
+    "none": "no encryption: without a login, or to a server on this machine",
+    "starttls": "STARTTLS: encrypted before anything is said, as on port 587",
+    "tls": "TLS from the beginning, as on port 465",
+}
 
 _LAST_PORT = 65_535
 _MOST_CONNECTIONS = 100
@@ -152,7 +157,7 @@ EMAIL_ACCOUNT = AccountType(
         AccountField("host", server_host, is_required=True, is_place=True),
         AccountField("sender", mailbox, is_required=True),
         AccountField("port", whole(1, _LAST_PORT), "number"),
-        AccountField("security", one_of("none", "starttls", "tls")),
+        choice("security", _SECURITY),
         AccountField("username", line),
         AccountField("password", secret, "secret"),
         AccountField("client_id", line),
@@ -170,7 +175,11 @@ EMAIL_ACCOUNT = AccountType(
         AccountField("dkim_selector", dkim_selector),
         AccountField("dkim_private_key", dkim_private_key, "secret", stays_here=True),
         AccountField("failover", line, "names"),
-        AccountField("failover_ambiguous", truth, "truth"),
+        switch(
+            "failover_ambiguous",
+            "another account sends even what may have gone out already: it may arrive twice",
+            "another account sends only what has certainly not gone out",
+        ),
         AccountField("domain_limits", domain_limits_text),
         *COMMON_FIELDS,
     ),

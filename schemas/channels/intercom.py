@@ -14,7 +14,7 @@ from schemas.account_fields import (
     ascii_secret,
     base_url,
     line,
-    truth,
+    switch,
     whole,
 )
 from schemas.channels.named_event import NamedEvent
@@ -112,7 +112,11 @@ INTERCOM_ACCOUNT = AccountType(
         AccountField("url", base_url, is_place=True),
         AccountField("version", line),
         AccountField("admin_id", whole(0, _LARGEST_ADMIN), "number"),
-        AccountField("create_contacts", truth, "truth"),
+        switch(
+            "create_contacts",
+            "whom nobody knows there becomes a contact",
+            "whom nobody knows there is refused",
+        ),
         AccountField("client_secret", ascii_secret, "secret"),
         AccountField("app_id", line),
         *COMMON_FIELDS,

@@ -13,7 +13,7 @@ from schemas.account_fields import (
     ascii_secret,
     base_url,
     line,
-    truth,
+    switch,
 )
 from schemas.channels.named_event import NamedEvent
 from schemas.channels.plan import Plan
@@ -76,7 +76,9 @@ KLAVIYO_ACCOUNT = AccountType(
         AccountField("api_key", ascii_secret, "secret", is_required=True),
         AccountField("url", base_url, is_place=True),
         AccountField("revision", line),
-        AccountField("bulk", truth, "truth"),
+        switch(
+            "bulk", "messages leave together, in jobs that Klaviyo works off", "each message leaves by itself, at once"
+        ),
         *COMMON_FIELDS,
     ),
     example=KlaviyoAccountForm(api_key="example"),

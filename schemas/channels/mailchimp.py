@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from schemas.account_fields import (
     COMMON_FIELDS,
@@ -14,14 +14,19 @@ from schemas.account_fields import (
     AccountType,
     ascii_secret,
     base_url,
-    one_of,
+    choice,
 )
 from schemas.channels.plan import Plan
 from schemas.channels.profile import ProfileDelivery
 from schemas.closed import ChannelName
 from schemas.record import JsonObject, Record, doc
 
-NEW_MEMBERS = ("transactional", "subscribed", "pending")
+NewMember = Literal["transactional", "subscribed", "pending"]
+_NEW_MEMBERS: Mapping[NewMember, str] = {
+    "transactional": "kept without a subscription: no campaign goes to them",
+    "subscribed": "subscribed at once",
+    "pending": "asked by Mailchimp whether they want to subscribe",
+}
 """Whom an audience may take in without us saying of anybody who is in it already whether they want its mail."""
 _LIST_ID = re.compile(r"[0-9A-Za-z]{1,40}", re.ASCII)
 _DATA_CENTER = re.compile(r"[a-z]{2}[0-9]{1,4}", re.ASCII)
@@ -70,7 +75,7 @@ class MailchimpAccountForm(AccountForm):
     list_id: str
     data_center: str = ""
     url: str = ""
-    status_if_new: str = "transactional"
+    status_if_new: NewMember = "transactional"
     webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
 
     @property
@@ -123,7 +128,7 @@ MAILCHIMP_ACCOUNT = AccountType(
         AccountField("list_id", _list_id, is_required=True),
         AccountField("data_center", _data_center, is_place=True),
         AccountField("url", _url, is_place=True),
-        AccountField("status_if_new", one_of(*NEW_MEMBERS)),
+        choice("status_if_new", _NEW_MEMBERS),
         AccountField("webhook_secrets", ascii_secret, "secrets"),
         *COMMON_FIELDS,
     ),

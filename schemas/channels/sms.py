@@ -12,8 +12,8 @@ from schemas.account_fields import (
     AccountForm,
     AccountType,
     base_url,
+    choice,
     line,
-    one_of,
     secret,
     whole,
 )
@@ -25,6 +25,15 @@ from schemas.record import Record, doc
 from schemas.template import TemplateRef
 
 SmsProvider = Literal["twilio", "http"]
+GatewayMethod = Literal["POST", "PUT", "GET"]
+GatewayContent = Literal["json", "form"]
+_PROVIDERS: Mapping[str, str] = {"twilio": "Twilio", "http": "a gateway of your own"}
+_METHODS: Mapping[GatewayMethod, str] = {
+    "POST": "POST: a message is the body",
+    "PUT": "PUT: a message is the body",
+    "GET": "GET: all stands in the address",
+}
+_CONTENTS: Mapping[GatewayContent, str] = {"json": "JSON: the body is an object", "form": "a form: name=value&…"}
 """Twilio's API, which others speak as well, or a gateway of one's own."""
 MOST_PARTS = 10
 """Of any text: providers take 1,600 letters at most."""
@@ -89,8 +98,8 @@ class SmsAccountForm(AccountForm):
     base_url: str = "https://api.twilio.com"
     validity: int = 0
     url: str = ""
-    method: str = "POST"
-    content: str = "json"
+    method: GatewayMethod = "POST"
+    content: GatewayContent = "json"
     body: str = ""
     headers: str = field(default="", repr=False)
     accepted_status: int = 0
@@ -138,7 +147,7 @@ def _of_gateway(account: SmsAccountForm) -> Mapping[str, str]:
 SMS_ACCOUNT = AccountType(
     SmsAccountForm,
     (
-        AccountField("provider", one_of("twilio", "http")),
+        choice("provider", _PROVIDERS),
         AccountField("account_sid", line, provider="twilio"),
         AccountField("auth_token", secret, "secret", provider="twilio"),
         AccountField("api_key", line, provider="twilio"),
@@ -148,8 +157,8 @@ SMS_ACCOUNT = AccountType(
         AccountField("base_url", base_url, is_place=True, provider="twilio"),
         AccountField("validity", whole(0, _LONGEST_VALIDITY), "number", provider="twilio"),
         AccountField("url", url_template, is_place=True, provider="http"),
-        AccountField("method", one_of("POST", "PUT", "GET"), provider="http"),
-        AccountField("content", one_of("json", "form"), provider="http"),
+        choice("method", _METHODS, "http"),
+        choice("content", _CONTENTS, "http"),
         AccountField("body", line, provider="http"),
         AccountField("headers", header_texts, "secret", provider="http"),
         AccountField("accepted_status", whole(0, 299), "number", provider="http"),
@@ -160,6 +169,6 @@ SMS_ACCOUNT = AccountType(
         *COMMON_FIELDS,
     ),
     _problems,
-    providers={"twilio": "Twilio", "http": "a gateway of your own"},
+    providers=_PROVIDERS,
     example=SmsAccountForm(account_sid="AC_example", sender="+48501234567"),
 )

@@ -129,7 +129,7 @@ TEXTS = "/p/shop/accounts/edit?account=sms/main"
 
 
 def inputs_of(page: Page) -> set[str]:
-    return set(re.findall(r'<(?:input|textarea) id="(?:field|secret)_(\w+)"', page.text))
+    return set(re.findall(r'<(?:input|textarea|select) id="(?:field|secret)_(\w+)"', page.text))
 
 
 async def sms_kept(settings: Settings, site: Site, dsn: str) -> SmsAccountForm:
@@ -183,3 +183,28 @@ async def test_a_plain_field_is_emptied_and_what_has_to_be_and_secrets_are_not(
     assert done.status == 200, problems(done)
     form = await kept(settings, site, dsn)
     assert (form.sender_name, form.password, form.sender) == ("", PLANTED, "a@example.com")
+
+
+async def test_what_has_a_closed_list_is_chosen_and_left_alone_where_nobody_chooses(
+    site: Site, guarded: SmtpSink, settings: Settings, dsn: str
+) -> None:
+    mine = await signed_in(site, "admin")
+    new = html.unescape((await mine.ask("GET", NEW)).text)
+    select = new.partition('<select id="field_security"')[2].partition("</select>")[0]
+    assert re.findall('value="([^"]*)"', select) == ["", "none", "starttls", "tls"]
+    assert (">as usual<" in select, "port 587 (usual)<" in select) == (True, True)
+    assert '<input id="field_security"' not in new
+    wrong = await mine.ask("POST", NEW, mailbox(guarded, field_port="0"))
+    assert '<option value="none" selected>' in wrong.text, "what was chosen stays chosen"
+    forged = await mine.ask("POST", NEW, mailbox(guarded, field_security="ssl"))
+    assert (forged.status, problems(forged)[0].startswith("Security: ")) == (422, True)
+    await mine.ask("POST", NEW, mailbox(guarded, field_failover_ambiguous="true"))
+    assert ">as it is<" in (await mine.ask("GET", EDIT)).text
+    await mine.ask("POST", EDIT, {"field_security": "", "field_failover_ambiguous": "", "field_sender_name": "Shop"})
+    form = await kept(settings, site, dsn)
+    assert (form.security, form.failover_ambiguous, form.sender_name) == ("none", True, "Shop")
+    await mine.ask("POST", EDIT, {"field_failover_ambiguous": "false"})
+    assert not (await kept(settings, site, dsn)).failover_ambiguous
+    for path, names in ((GATEWAY, {"method", "content"}), (TWILIO, set()), (f"{LIST}/new?channel=klaviyo", {"bulk"})):
+        page = await mine.ask("GET", path)
+        assert set(re.findall(r'<select id="field_(\w+)"', page.text)) == names, path

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 
@@ -236,3 +236,15 @@ def test_every_field_of_a_provider_is_of_one_that_the_channel_has() -> None:
         assert set(kind.providers) == set() or "provider" in {one.name for one in kind.fields}
         for provider in kind.providers:
             assert next(one for one in kind.fields if one.name == "provider").read(provider) == provider
+
+
+def test_a_closed_list_is_a_choice_of_exactly_what_its_type_allows() -> None:
+    for kind in ACCOUNT_TYPES.values():
+        types = get_type_hints(kind.form)
+        for one in kind.fields:
+            of_type = types[one.name]
+            closed = get_args(of_type) if get_origin(of_type) is Literal else ("true", "false") * (of_type is bool)
+            assert set(one.choices) == set(closed), one.name
+            assert all(one.choices.values()), one.name
+            for value in one.choices:
+                one.read(value)

@@ -154,7 +154,11 @@ ACCOUNTS = [
     AccountRow(EVIL, "active", "settings", None, ""),
 ]  # fmt: skip
 INPUTS = [AccountInput("field_a", EVIL, EVIL, False, False), AccountInput("secret_b", EVIL, "", True, False)]
-RARE = [AccountInput("secret_c", EVIL, "", True, True), AccountInput("field_d", EVIL, EVIL, False, False)]
+RARE = [
+    AccountInput("secret_c", EVIL, "", True, True),
+    AccountInput("field_d", EVIL, EVIL, False, False),
+    AccountInput("field_e", EVIL, "x", False, False, [("x", EVIL), ("y", "y (usual)")], "as usual"),
+]
 
 
 def account_form(**changes: Any) -> AccountFormPage:

@@ -9,17 +9,43 @@ from urllib.parse import urlsplit
 from console.web.words import exact
 from schemas.channels.tables import ChannelPlan
 from schemas.distribution import TRANSACTIONAL, Cap, Delay, Digest, Distribution, TriggerRef
+from schemas.events.triggers import TRIGGERS
 from schemas.formats.durations import format_duration
 from schemas.window import Window
 
 _SENT: Mapping[str, str] = {"email": "an e-mail", "sms": "a text message", "webhook": "a webhook"}
 _HUNDREDTHS = 100
+_FAMILIES: Mapping[str, str] = {
+    "events.segments": "Segments", "events.orders": "Orders", "events.custom": "Custom events",
+    "events.redemptions": "Redemptions", "events.points": "Points and credits", "events.rewards": "Rewards",
+    "events.publications": "Publications", "events.tiers": "Loyalty tiers", "events.referrals": "Referrals",
+}  # fmt: skip
 
 
 def trigger_words(trigger: TriggerRef) -> str:
     """The events that start it, as people write them: a type, and what they have to be about."""
+    return f"{trigger.event}{_about(trigger)}"
+
+
+def event_words(event: str) -> str:
+    """An event type as the form offers it: `Orders: order paid`; as it is written, where it is not offered there."""
+    trigger = TRIGGERS.get(event)
+    if trigger is None or trigger.addressed:
+        return event
+    words = event.removeprefix("customer.").replace("_", " ").replace(".", " ")
+    return f"{_FAMILIES[trigger.topic]}: {words}"
+
+
+def _happens(trigger: TriggerRef) -> str:
+    """The beginning of a sentence about what starts it."""
+    if TRIGGERS[trigger.event].addressed:
+        return "somebody sends it"
+    return f"“{event_words(trigger.event)}”{_about(trigger)} happens"
+
+
+def _about(trigger: TriggerRef) -> str:
     about = [one for one in (trigger.segment, trigger.campaign, trigger.event_schema, trigger.tier) if one]
-    return f"{trigger.event} ({', '.join(about)})" if about else trigger.event
+    return f" ({', '.join(about)})" if about else ""
 
 
 def sentences(rule: Distribution, zone: tzinfo) -> list[str]:
@@ -35,14 +61,15 @@ def _what(rule: Distribution) -> Iterator[str]:
     elif rule.promote:
         gives = "a promotion tier, told by "
     plans = _joined([_sent(plan) for plan in rule.channels])
-    yield f"When {trigger_words(rule.trigger)} comes{conditions}, its customer gets {gives}{plans}."
+    yield f"When {_happens(rule.trigger)}{conditions}, its customer gets {gives}{plans}."
     if rule.sends_once and len(rule.channels) > 1:
         yield "Only the first of these channels that can be used sends."
     if rule.fallback_after:
         span = format_duration(rule.fallback_after.seconds)
         yield f"The next channel sends as well, where the message is not {rule.fallback_after.unless} within {span}."
     if rule.unless:
-        yield f"While it waits, {trigger_words(rule.unless.trigger)} of the same customer ends it."
+        trigger = rule.unless.trigger
+        yield f"While it waits, “{event_words(trigger.event)}”{_about(trigger)} of the same customer ends it."
 
 
 def _sent(plan: ChannelPlan) -> str:

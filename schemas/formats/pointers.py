@@ -1,4 +1,4 @@
-"""JSON pointers (RFC 6901) into documents, from paths as problems have them."""
+"""JSON pointers (RFC 6901) into documents, from paths as problems have them, and back."""
 
 from __future__ import annotations
 
@@ -11,6 +11,19 @@ def pointer_of(path: str) -> str:
     """A problem's path, as in channels[0].email.text, as a pointer."""
     steps = [re.sub(r'\\(["\\])', r"\1", quoted) or place or name for quoted, place, name in _STEP.findall(path)]
     return pointer_to(*steps)
+
+
+def path_of(pointer: str) -> str:
+    """A path, as problems have it, of a pointer: of a name that is a number, too, a place in a list is made."""
+    steps = [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
+    made = ((f"[{step}]" if step.isdecimal() else f".{_quoted(step)}") for step in steps)
+    return "".join(made).removeprefix(".")
+
+
+def _quoted(name: str) -> str:
+    if not re.search(r'[.\[\]"\\]', name):
+        return name
+    return '"' + re.sub(r'(["\\])', r"\\\1", name) + '"'
 
 
 def pointer_to(*steps: str) -> str:

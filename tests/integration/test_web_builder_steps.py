@@ -365,13 +365,30 @@ async def test_what_nobody_has_chosen_is_to_be_chosen(site: Site) -> None:
     assert 'href="/p/shop/accounts/new?channel=sms"' in theirs.text
 
 
+def mends(page: Page) -> list[tuple[str, str, str]]:
+    """Of each thing that is wrong its words, what its button does, and the field that it leads to."""
+    items = re.findall(r"<li><span>(.*?)</span> <button ([^>]*)>", html.unescape(page.text))
+    made = [
+        (said, re.search(r'value="([^"]*)"', tag), re.search(r'formaction="[^"#]*(#\w*)"', tag)) for said, tag in items
+    ]
+    return [(said, do[1] if do else "", field[1] if field else "") for said, do, field in made]
+
+
 async def test_the_summary_says_what_is_missing_and_leads_there(site: Site) -> None:
     mine = await signed_in(site, "editor")
     page = await at(mine, "distribution: a\ntrigger: customer.order.paid\nchannels: []\n", "summary")
-    assert re.findall(r'class="second" name="do" value="(go:\w+)"', page.text) == ["go:channels", "go:channels"]
+    consent = ("Channels: For whom it is: choose one", "mend:channels", "#consent")
+    assert mends(page)[0] == consent
+    assert mends(page)[1][0].startswith("Channels: an empty list is not valid")
     assert 'value="save"' not in page.text
+    page = await at(mine, "distribution: a\nname: A\nbogus: 1\n", "summary")
+    assert mends(page)[:2] == [("Trigger: Event: choose one", "mend:trigger", "#trigger_event"), consent]
+    assert mends(page)[2][0].startswith("Channels: is missing")
+    assert (", bogus: " in mends(page)[3][0], mends(page)[3][1:]) == (True, ("go:yaml", "")), mends(page)
+    there = await press(mine, page, "mend:trigger")
+    assert (step(there), problems(there)) == ("trigger", ["Event: choose one"])
     page = await at(mine, FULL, "summary")
-    assert "When customer.order.paid comes" in page.text
+    assert "When “Orders: order paid” happens" in page.text
     assert 'value="live"' not in page.text, "an editor sets nothing live"
     forced = await mine.ask("POST", NEW, {"yaml": FULL, "seen": "0", "step": "summary", "do": "live"})
     assert (forced.status, "needs the role of an approver" in forced.text) == (422, True)
@@ -440,6 +457,8 @@ async def test_a_preflight_says_what_would_stop_it(site: Site) -> None:
     assert (page.status, "It could not be looked over" in said) == (200, False), said
     assert "<caption>The worst first</caption>" in said
     assert "Nothing is known of whom it goes to" in said
+    place = re.findall(r'<td>(Trigger: Event) <button[^>]*value="(mend:trigger)" formaction="[^"]*(#\w+)"', said)
+    assert place == [("Trigger: Event", "mend:trigger", "#trigger_event")]
     wrong = await at(mine, private, "summary")
     assert "What is missing or wrong" in wrong.text, "a private address is refused before"
 

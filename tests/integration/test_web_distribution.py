@@ -82,7 +82,7 @@ async def test_its_messages_are_followed_from_what_matched_to_what_was_clicked(s
     }
     bars = re.findall(r'<rect class="filled" width="([\d.]+)"', page.text)
     assert bars == ["100.0", "60.0", "40.0", "40.0", "10.0", "10.0"]
-    assert "When customer.order.paid comes, its customer gets a webhook at hooks.example.com." in page.text
+    assert "When “Orders: order paid” happens, its customer gets a webhook at hooks.example.com." in page.text
 
 
 async def test_what_was_redeemed_is_counted_without_what_was_taken_back(site: Site) -> None:

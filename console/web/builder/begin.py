@@ -13,6 +13,7 @@ from console.web.builder.asked import Asked
 from console.web.builder.fields import Bound, changes
 from console.web.builder.known import Known
 from console.web.builder.records import CHOOSE, FormField, Section
+from console.web.summary import event_words
 from schemas.closed import Action, WhenEmpty
 from schemas.events.triggers import ACTION_NAMES, BACKFILLED, MANUAL, PUBLISHED, TRIGGERS, Trigger
 from streams.conditions.fields import Fields
@@ -24,11 +25,6 @@ _MODES = (
     (_MANUAL, "manual: it is sent once, to one customer or to a segment, when somebody sends it"),
 )
 _NOT_IN_IDS = re.compile(r"[^A-Za-z0-9_.-]+")
-_FAMILIES: Mapping[str, str] = {
-    "events.segments": "Segments", "events.orders": "Orders", "events.custom": "Custom events",
-    "events.redemptions": "Redemptions", "events.points": "Points and credits", "events.rewards": "Rewards",
-    "events.publications": "Publications", "events.tiers": "Loyalty tiers", "events.referrals": "Referrals",
-}  # fmt: skip
 _SELECTED: Mapping[str, str] = {
     "segment": "Segment", "campaign": "Campaign", "event_schema": "Event schema", "tier": "Loyalty tier",
 }  # fmt: skip
@@ -123,12 +119,8 @@ def _is_of(path: str, trigger: Trigger) -> bool:
 
 
 def _events(chosen: str) -> list[tuple[str, str]]:
-    known = {one.type: f"{_FAMILIES[one.topic]}: {_words(one.type)}" for one in TRIGGERS.values() if not one.addressed}
+    known = {one.type: event_words(one.type) for one in TRIGGERS.values() if not one.addressed}
     return [*known.items(), *([(chosen, chosen)] if chosen and chosen not in known else ())]
-
-
-def _words(event: str) -> str:
-    return event.removeprefix("customer.").replace("_", " ").replace(".", " ")
 
 
 def _selectors(values: Mapping[str, Any], trigger: Trigger | None, known: Known) -> list[FormField]:

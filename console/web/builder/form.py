@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from aiohttp import web
 
 from console.control.drafts import ChangedMeanwhile, DraftProblem, DraftWrong
-from console.web.builder import begin, channels, timing
+from console.web.builder import begin, channels, text, timing
 from console.web.builder import event as events
 from console.web.builder.asked import Asked
 from console.web.builder.event import EVENT
 from console.web.builder.known import Known, known_to
 from console.web.builder.output import outputs
-from console.web.builder.records import CHOOSE, BuilderFormPage, FormField, Section
-from console.web.builder.steps import ACTION, CHANNELS, MODE, TIMING, TRIGGER
+from console.web.builder.records import CHOOSE, BuilderFormPage, FormField, Place, Section, Wrong
+from console.web.builder.steps import ACTION, CHANNELS, LABELS, MODE, TEXT, TIMING, TRIGGER
 from console.web.pages import FieldProblem, respond
 from console.web.words import inert
 
@@ -102,6 +102,33 @@ async def wrong_in(asked: Asked) -> list[DraftProblem]:
     return []
 
 
+async def in_words(asked: Asked, found: Sequence[DraftProblem]) -> list[Wrong]:
+    """Problems by the words of the form, in the order of its steps; those that it has no step for by their lines.
+
+    Raises TryLater.
+    """
+    known, made = await known_to(asked.mine.pool, asked.project), list[Wrong]()
+    for name, step in FORMS.items():
+        mine = [one for one in found if step_of(one.path) == name]
+        shown = at_fields(step.sections(asked.at(name), known), mine) if mine else ()
+        for one in shown:
+            said = one.message.removeprefix(f"{name}: ")  # a key that is called as its step is
+            made.append(Wrong(name, f"{LABELS[name]}: {said}", "" if one.field == "main" else one.field))
+    return made + [Wrong(TEXT, text.said(one)) for one in found if step_of(one.path) is None]
+
+
+async def places(asked: Asked, paths: Collection[str]) -> Mapping[str, Place]:
+    """The places of the form that paths of the document lead to, those of which it has a step. Raises TryLater."""
+    known, made = await known_to(asked.mine.pool, asked.project), dict[str, Place]()
+    for path in paths:
+        if step := step_of(path):
+            fields = _fields_of(FORMS[step].sections(asked.at(step), known))
+            field = next((one for one in fields if one.name == _field_of(path, fields)), None)
+            words = f"{LABELS[step]}: {field.label}" if field else LABELS[step]
+            made[path] = Place(step, field.name if field else "", words)
+    return made
+
+
 def step_of(path: str) -> str | None:
     """The step that answers for the key of a path."""
     return next((name for name, one in FORMS.items() if _top(path) in one.keys), None)
@@ -113,8 +140,7 @@ def _top(path: str) -> str:
 
 def at_fields(sections: Sequence[Section], found: Sequence[DraftProblem]) -> Iterator[FieldProblem]:
     """Problems at their fields, those of one field as one."""
-    every = [part for one in sections for part in (one, *one.rows)]
-    fields = [field for one in every for field in (*one.fields, *one.more)]
+    fields = _fields_of(sections)
     shown = {field.name: field for field in fields}
     said: dict[str, list[str]] = {}
     for one in found:
@@ -124,6 +150,11 @@ def at_fields(sections: Sequence[Section], found: Sequence[DraftProblem]) -> Ite
         said.setdefault(name, []).append(message if said.get(name) else f"{label}{message}")
     for name, messages in said.items():
         yield FieldProblem(name, "; ".join(messages))
+
+
+def _fields_of(sections: Sequence[Section]) -> list[FormField]:
+    every = [part for one in sections for part in (one, *one.rows)]
+    return [field for one in every for field in (*one.fields, *one.more)]
 
 
 def _is_to_be_chosen(field: FormField) -> bool:

@@ -165,11 +165,21 @@ class BuilderFormPage(BuilderPage):
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """A place of the document as the form has it: its step, the id of its field there, if any, and both in words."""
+
+    step: str
+    field: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Wrong:
-    """One thing that is wrong, and the step that mends it."""
+    """One thing that is wrong, the step that mends it, and the id of its field there, if any."""
 
     step: str
     text: str
+    field: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +220,10 @@ class ShownWeek:
 
 @dataclass(frozen=True, slots=True)
 class ShownFinding:
-    """One thing that a preflight found, what it means, what was seen, what would be right, and of how many."""
+    """One thing that a preflight found, what it means, what was seen, what would be right, and of how many.
+
+    `place` is where the form has it; where it has no field for it, the `pointer` into the document says so.
+    """
 
     severity: str
     means: str
@@ -218,6 +231,7 @@ class ShownFinding:
     right: str
     pointer: str
     counted: str
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)

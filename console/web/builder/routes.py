@@ -74,6 +74,8 @@ async def _take(asked: Asked) -> web.Response:
     match what:
         case "go" if about in LABELS:
             return await _show(asked.at(about))
+        case "mend" if about in FORMS:
+            return await summary.mend(asked, about)
         case "event":
             return await summary.last_event(asked)
         case "try":

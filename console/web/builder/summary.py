@@ -32,18 +32,18 @@ from console.web.builder.event import EVENT
 from console.web.builder.records import (
     BackfillChoice,
     BuilderSummaryPage,
+    Place,
     ShownCame,
     ShownFinding,
     ShownPreflight,
     ShownWeek,
     Tried,
-    Wrong,
 )
 from console.web.builder.steps import SUMMARY, TEXT
 from console.web.pages import FieldProblem, respond
 from console.web.projects import base_of
 from console.web.reasons import sentence
-from console.web.summary import sentences
+from console.web.summary import event_words, sentences
 from console.web.tables import address
 from console.web.words import count_of, inert
 from schemas.access import may
@@ -51,6 +51,7 @@ from schemas.closed import BackfillWho
 from schemas.distribution import Backfill, Distribution
 from schemas.errors import BadRecord, TidingsError, TryLater
 from schemas.events.triggers import BACKFILLED, TRIGGERS
+from schemas.formats.pointers import path_of
 from store.consent_choices import ConsentChoices
 from store.segments import Segments
 
@@ -85,8 +86,7 @@ async def _page_of(
     try:
         planned = await replace(asked, draft=_as_live(asked)).plan()
     except DraftWrong as error:
-        found = [Wrong(forms.step_of(one.path) or TEXT, text.said(one)) for one in error.problems]
-        return replace(base, wrong=found), None
+        return replace(base, wrong=await forms.in_words(asked, error.problems)), None
     except ChangedMeanwhile as error:
         said = f"{error}: saving it shows what others changed"
         return replace(base, late=said), None
@@ -103,6 +103,18 @@ async def _page_of(
         send_path=address(f"{base_of(asked.mine.project_id)}/sends/new", {"distribution": rule.id}),
     )
     return page, rule
+
+
+async def mend(asked: Asked, step: str) -> web.Response:
+    """A step, with what would be wrong with its keys once it is live. Raises TryLater."""
+    try:
+        await replace(asked, draft=_as_live(asked)).plan()
+    except DraftWrong as error:
+        found = [one for one in error.problems if forms.step_of(one.path) == step]
+        return await forms.show(asked.at(step), found)
+    except ChangedMeanwhile:
+        pass  # told of where it is saved
+    return await forms.show(asked.at(step))
 
 
 def _as_live(asked: Asked) -> drafts.Draft:
@@ -175,7 +187,7 @@ async def _tried(asked: Asked, rule: Distribution) -> Tried:
     simulated = await asyncio.to_thread(simulate, event, [rule], profile, mine.now, zone, memberships=memberships)
     chosen = with_choices(simulated, await ConsentChoices(mine.pool).of(mine.project_id, customer))
     if not chosen.outcomes:
-        return Tried(f"It does not react to {simulated.event.type}.", (), ())
+        return Tried(f"It does not react to “{event_words(simulated.event.type)}”.", (), ())
     (found,) = chosen.outcomes
     if not found.selected:
         return Tried("The event is about something else than its trigger names.", (), ())
@@ -236,13 +248,14 @@ async def look_over(asked: Asked) -> web.Response:
     except (TryLater, TimeoutError, TidingsError) as error:
         said = "A server does not answer in time" if isinstance(error, TimeoutError) else inert(error)
         return respond(replace(page, preflight=ShownPreflight(f"It could not be looked over: {said}.", (), False)))
-    said = _audience(found)
-    return respond(replace(page, preflight=ShownPreflight(said, list(map(_finding, found.findings)), found.is_clear)))
+    places = await forms.places(asked, {path_of(one.pointer) for one in found.findings})
+    shown = [_finding(one, places.get(path_of(one.pointer))) for one in found.findings]
+    return respond(replace(page, preflight=ShownPreflight(_audience(found), shown, found.is_clear)))
 
 
-def _finding(one: Finding) -> ShownFinding:
+def _finding(one: Finding, place: Place | None) -> ShownFinding:
     counted = f"{one.count:,} of {one.of:,}" if one.count is not None and one.of is not None else ""
-    return ShownFinding(one.severity, MEANINGS[one.kind].said, one.reason, one.right, one.pointer, counted)
+    return ShownFinding(one.severity, MEANINGS[one.kind].said, one.reason, one.right, one.pointer, counted, place)
 
 
 def _audience(found: Preflight) -> str:

@@ -8,7 +8,7 @@ import pytest
 from console.api.problems import MEANINGS, Refusal, of_document, refusal_of
 from console.control.not_found import not_found
 from schemas.errors import BadQuestion, BadRecord, DefinitionInvalid, InvalidEvent, Problem, TidingsError, TryLater
-from schemas.formats.pointers import pointer_of
+from schemas.formats.pointers import path_of, pointer_of
 from store.distributions import VersionConflict
 from streams.values.wording import invalid, unknown
 
@@ -24,8 +24,9 @@ from streams.values.wording import invalid, unknown
         ("arms.b.channels[12]", "/arms/b/channels/12"),
     ],
 )
-def test_a_path_becomes_a_pointer(path: str, pointer: str) -> None:
+def test_a_path_becomes_a_pointer_and_a_pointer_a_path(path: str, pointer: str) -> None:
     assert pointer_of(path) == pointer
+    assert path_of(pointer) == path
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from console.web.builder.records import (
     Button,
     FormField,
     Output,
+    Place,
     Section,
     ShownCame,
     ShownFinding,
@@ -64,7 +65,11 @@ SUMMARY = BuilderSummaryPage(
     plan=[EVIL],
     warnings=[EVIL], backfills=[BackfillChoice("only_later", EVIL, True), BackfillChoice("members_now", EVIL, False)],
     tried=Tried(EVIL, CHECKS, [EVIL], EVIL), week=ShownWeek(EVIL, [ShownCame(EVIL, EVIL, 3)]),
-    preflight=ShownPreflight(EVIL, [ShownFinding("blocker", EVIL, EVIL, EVIL, EVIL, "1 of 2")], False),
+    preflight=ShownPreflight(EVIL, [
+        ShownFinding("blocker", EVIL, EVIL, EVIL, EVIL, "1 of 2"),
+        ShownFinding("note", EVIL, EVIL, EVIL, EVIL, "", Place("trigger", "trigger_event", EVIL)),
+        ShownFinding("note", EVIL, EVIL, EVIL, EVIL, "", Place("trigger", "", EVIL)),
+    ], False),
 )  # fmt: skip
 EXAMPLES: tuple[BuilderPage, ...] = (
     BuilderTextPage(**around(note="")),
@@ -85,7 +90,13 @@ EXAMPLES: tuple[BuilderPage, ...] = (
     ),
     SUMMARY,
     BuilderSummaryPage(
-        **around(), canonical=EVIL, may_set_live=False, may_test=False, event="", wrong=[Wrong("mode", EVIL)], late=EVIL
+        **around(),
+        canonical=EVIL,
+        may_set_live=False,
+        may_test=False,
+        event="",
+        wrong=[Wrong("mode", EVIL), Wrong("trigger", EVIL, "trigger_event"), Wrong("yaml", EVIL)],
+        late=EVIL,
     ),
     replace(
         SUMMARY,

@@ -18,8 +18,16 @@ def said(**changes: Any) -> str:
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({}, "When customer.order.paid comes"),
-        ({"when": {"order.amount": {"at_least": 1000}}}, "comes, and its conditions hold, its customer gets"),
+        ({}, "When “Orders: order paid” happens, its customer gets"),
+        (
+            {"trigger": {"event": "customer.segment.entered", "segment": "lapsed"}},
+            "When “Segments: segment entered” (lapsed) happens",
+        ),
+        (
+            {"trigger": "manual_distribution_schedule", "channels": [{"sms": {"account": "main", "text": "Hi"}}]},
+            "When somebody sends it, its customer gets",
+        ),
+        ({"when": {"order.amount": {"at_least": 1000}}}, "happens, and its conditions hold, its customer gets"),
         ({"consent": "transactional"}, "It is transactional: it needs no consent."),
         ({"consent": "marketing"}, "It is for those who have given the consent marketing."),
         ({"again": "once_per_customer"}, "A customer gets it once."),

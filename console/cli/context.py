@@ -63,15 +63,17 @@ def embedded(settings: Settings) -> Servers:
 
 
 def with_endpoints(settings: Settings, endpoints: Endpoints) -> Settings:
-    """Settings in which what was left open is that of the embedded servers: addresses, and the key of accounts."""
-    kafka, postgres, accounts = settings.kafka, settings.postgres, settings.accounts
+    """Settings in which what was left open is that of the embedded servers: addresses, the key of accounts, links."""
+    kafka, postgres, accounts, console = settings.kafka, settings.postgres, settings.accounts, settings.console
     if not kafka.bootstrap:
         kafka = replace(kafka, bootstrap=endpoints.kafka)
     if not postgres.dsn.reveal():
         postgres = replace(postgres, dsn=Secret(endpoints.postgres))
         if not accounts.keys and not accounts.key_file:
             accounts = replace(accounts, key_file=endpoints.account_keys)
-    return replace(settings, kafka=kafka, postgres=postgres, accounts=accounts)
+        if endpoints.links:
+            console = endpoints.links.complete(console)
+    return replace(settings, kafka=kafka, postgres=postgres, accounts=accounts, console=console)
 
 
 _project: ContextVar[str] = ContextVar("project", default="")

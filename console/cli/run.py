@@ -18,7 +18,9 @@ from agents.wiring import Wiring
 from console.cli.context import embedded, load_wiring, read_settings, with_endpoints
 from console.cli.ending import end_in_order, stop_undisturbed
 from console.cli.terminal import fail, show_text
+from deploy.embedded.links import served_links
 from deploy.embedded.servers import Endpoints
+from deploy.settings.settings import load_settings
 from schemas.closed import Role, members
 from schemas.errors import CannotStart
 from store.postgres import where
@@ -77,17 +79,18 @@ def dev(processes: Annotated[int, typer.Option(help="Matchers, and senders.")] =
     wiring = Wiring(settings)
     try:
         Provision(wiring).apply()
-        environ = worker_environ(settings, os.environ)
-        working = workers(members(Role), processes, environ, None)  # type: ignore[arg-type]
-        everyone = Supervisor([*working, *servers(("console", "api", "web"), environ, None)])
-        show_text(f"Kafka     {settings.kafka.bootstrap}\nPostgres  {where(settings.postgres.dsn.reveal())}")
-        show_text(f"{len(working)} workers, and soon the addresses of what is served; Ctrl-C stops everything")
-        everyone.start()
-        try:
-            _supervise(everyone)
-        finally:
-            stop_undisturbed()
-            everyone.stop()
+        with served_links(Path(settings.data), load_settings(os.environ).console) as links:
+            environ = {**worker_environ(settings, os.environ), **links}
+            working = workers(members(Role), processes, environ, None)  # type: ignore[arg-type]
+            everyone = Supervisor([*working, *servers(("console", "api", "web"), environ, None)])
+            show_text(f"Kafka     {settings.kafka.bootstrap}\nPostgres  {where(settings.postgres.dsn.reveal())}")
+            show_text(f"{len(working)} workers, and soon the addresses of what is served; Ctrl-C stops everything")
+            everyone.start()
+            try:
+                _supervise(everyone)
+            finally:
+                stop_undisturbed()
+                everyone.stop()
     finally:
         stop_undisturbed()
         embedded(settings).stop()

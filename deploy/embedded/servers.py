@@ -11,16 +11,21 @@ from types import TracebackType
 from deploy.embedded.account_key import account_key_file
 from deploy.embedded.jars import Progress
 from deploy.embedded.kafka import KafkaServer
+from deploy.embedded.links import Links, running_links
 from deploy.embedded.postgres import PostgresServer
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """Addresses at which the servers answer, and the file with the key of the accounts that are kept there, if any."""
+    """Addresses at which the servers answer, and the file with the key of the accounts that are kept there, if any.
+
+    `links` are those that `tidings dev` serves now.
+    """
 
     kafka: str
     postgres: str
     account_keys: str = ""
+    links: Links | None = None
 
 
 class Servers:
@@ -50,8 +55,10 @@ class Servers:
     def running(self) -> Endpoints | None:
         """Their addresses, if both are running."""
         both = self.kafka.process.running() and self.postgres.process.running()
-        keys = str(account_key_file(self._folder)) if both else ""
-        return Endpoints(self.kafka.bootstrap, self.postgres.dsn, keys) if both else None
+        if not both:
+            return None
+        keys, links = str(account_key_file(self._folder)), running_links(self._folder)
+        return Endpoints(self.kafka.bootstrap, self.postgres.dsn, keys, links)
 
     def stop(self) -> None:
         """Stop both in order."""

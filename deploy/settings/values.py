@@ -63,10 +63,19 @@ def _read(hint: Any, value: Any, path: str) -> Any:
 
 
 def _list(hint: Any, value: Any, path: str) -> tuple[Any, ...]:
-    items = value.split(",") if isinstance(value, str) else value
+    items = _items(value) if isinstance(value, str) else value
     if not isinstance(items, list):
         raise CannotStart(f"{path} must be a list, not {kind_in_words(value)}")
     return tuple(_read(hint, item, f"{path}[{index}]") for index, item in enumerate(items))
+
+
+def _items(text: str) -> Any:
+    """The items of a variable's text: between commas, or a list in JSON, whose items may have some."""
+    try:
+        written = json.loads(text) if text.startswith("[") else None
+    except ValueError:
+        written = None
+    return written if isinstance(written, list) else text.split(",")
 
 
 def _mapping(value: Any, path: str) -> dict[str, Any]:

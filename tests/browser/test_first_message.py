@@ -23,7 +23,7 @@ pytest.importorskip("playwright", reason="Playwright is not installed: make brow
 from channels.fakes.email import Mail, SmtpSink
 from console.control.message_trial import MARK
 from tests import ROOT
-from tests.browser.stage import browser, chromium, keep_picture, window
+from tests.browser.stage import Window, browser, chromium, keep_picture, window
 from tests.e2e.commands import PATIENCE, Running, running
 from tests.integration.test_web import PASSWORD
 
@@ -74,6 +74,7 @@ async def test_an_empty_install_leads_to_a_received_e_mail(
             assert mail.recipients == ("anna@example.com",)
             assert "Anna Kowalska" in words(mail)
             await look_at_the_message(tab, mail)
+            await leave(mine, mail)
             assert mine.faults == []
 
 
@@ -113,7 +114,7 @@ async def add_an_account(tab: Any, sink: SmtpSink) -> None:
     await tab.fill("#field_sender", "news@shop.example")
     await tab.click("main summary:has-text('More of it')")
     await tab.fill("#field_port", str(sink.port))
-    await tab.fill("#field_security", "none")
+    await tab.select_option("#field_security", "none")
     await tab.click("text=Add it")
     await says(tab, "email/main is kept")
 
@@ -206,6 +207,15 @@ async def look_at_the_message(tab: Any, mail: Mail) -> None:
     await tab.locator("main .standing .state:text-is('sent')").wait_for()
     assert "Anna Kowalska" in await tab.inner_text("main")
     await keep_picture(tab, "first-message", whole=True)
+
+
+async def leave(mine: Window, mail: Mail) -> None:
+    """By the link that an e-mail needs which asks for a consent: nobody configured any address for it."""
+    (link,) = re.findall(r"<(http[^>]+)>", str(mail.parsed()["list-unsubscribe"]))
+    tab = await mine.show(link)
+    await tab.click("main form button")
+    await says(tab, "You are unsubscribed")
+    await keep_picture(tab, "first-goodbye")
 
 
 async def says(tab: Any, text: str) -> None:

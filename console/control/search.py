@@ -26,10 +26,9 @@ class Matches(Generic[T]):
 
 
 async def find(
-    pool: asyncpg.Pool, project_id: str, text: str, kinds: Collection[NamedKind], most: int
+    pool: asyncpg.Pool, project_id: str, sought: Sequence[str], kinds: Collection[NamedKind], most: int
 ) -> Mapping[NamedKind, Matches[Named]]:
-    """Things of some kinds whose name or id has a text in it, by kind. Raises BadQuestion, TryLater."""
-    sought = sought_words(text)
+    """Things of some kinds that have all words in their name or id, by kind. Raises TryLater."""
     things = await named(pool, project_id, kinds)
     return {
         kind: matches([one for one in things if one.kind == kind], lambda one: (one.name, one.id), sought, most)

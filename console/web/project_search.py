@@ -30,7 +30,7 @@ class FoundGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchPage(ProjectPage):
-    """The form, and what was found; before the first search the pages of the project. `number` are all that fit."""
+    """The form, and what was found; before the first search the pages of the project. `status` says how many."""
 
     template: ClassVar[str] = "search.html"
     title: str = "Search"

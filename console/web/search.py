@@ -70,8 +70,9 @@ async def find(mine: ProjectVisit) -> web.Response:
 async def _found(mine: ProjectVisit, text: str) -> list[FoundGroup]:
     """Those that fit, by kind. Raises BadQuestion, TryLater."""
     kinds = [kind for kind, one in _KINDS.items() if may(mine.role, one.permission)]
-    things = await control.find(mine.pool, mine.project_id, text, kinds, _MOST)
-    pages = control.matches(_pages(mine), lambda one: [one.text], control.sought_words(text), _MOST)
+    sought = control.sought_words(text)
+    things = await control.find(mine.pool, mine.project_id, sought, kinds, _MOST)
+    pages = control.matches(_pages(mine), lambda one: [one.text], sought, _MOST)
     groups = [FoundGroup("pages", "Pages", pages.best, _rest(pages))]
     groups += (_group(mine, kind, one) for kind, one in things.items())
     if may(mine.role, "customers:read"):

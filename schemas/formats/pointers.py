@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from schemas.formats.paths import path_text
+
 _STEP = re.compile(r'"((?:[^"\\]|\\.)+)"|\[(\d+)\]|([^.\[\]"]+)')
 
 
@@ -16,14 +18,7 @@ def pointer_of(path: str) -> str:
 def path_of(pointer: str) -> str:
     """A path, as problems have it, of a pointer: of a name that is a number, too, a place in a list is made."""
     steps = [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
-    made = ((f"[{step}]" if step.isdecimal() else f".{_quoted(step)}") for step in steps)
-    return "".join(made).removeprefix(".")
-
-
-def _quoted(name: str) -> str:
-    if not re.search(r'[.\[\]"\\]', name):
-        return name
-    return '"' + re.sub(r'(["\\])', r"\\\1", name) + '"'
+    return path_text(int(step) if step.isdecimal() else step for step in steps)
 
 
 def pointer_to(*steps: str) -> str:

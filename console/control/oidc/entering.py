@@ -159,7 +159,7 @@ async def unlink(oidc: OidcDoor, who: SignedIn) -> None:
 def _session_at_provider(claims: Mapping[str, object]) -> str | None:
     """The name that a provider has for its own session; None where it says none that can be kept."""
     sid = claims.get("sid")
-    return sid if isinstance(sid, str) and is_name(sid) else None
+    return sid if is_name(sid) else None
 
 
 async def _invited(change: UserChange, one: Identity, claims: Mapping[str, object]) -> str | None:

@@ -8,7 +8,7 @@ import hmac
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 from joserfc import jwk, jws, jwt
 from joserfc.errors import BadSignatureError, JoseError
@@ -82,7 +82,7 @@ def prove_logout(
     return ProviderLogout(issuer, claims.get("sub"), claims.get("sid"), claims["jti"], ends_at)
 
 
-def is_name(value: object) -> bool:
+def is_name(value: object) -> TypeGuard[str]:
     """True of a name that a provider has for somebody, or for a session, and Postgres keeps as it is: of others two
     could become one there.
     """

@@ -120,10 +120,11 @@ async def in_words(asked: Asked, found: Sequence[DraftProblem]) -> list[Wrong]:
 async def places(asked: Asked, paths: Collection[str]) -> Mapping[str, Place]:
     """The places of the form that paths of the document lead to, those of which it has a step. Raises TryLater."""
     known, made = await known_to(asked.mine.pool, asked.project), dict[str, Place]()
-    for path in paths:
-        if step := step_of(path):
-            fields = _fields_of(FORMS[step].sections(asked.at(step), known))
-            field = next((one for one in fields if one.name == _field_of(path, fields)), None)
+    for step, form in FORMS.items():
+        mine = [one for one in paths if step_of(one) == step]
+        fields = {one.name: one for one in _fields_of(form.sections(asked.at(step), known))} if mine else {}
+        for path in mine:
+            field = fields.get(_field_of(path, [*fields.values()]))
             words = f"{LABELS[step]}: {field.label}" if field else LABELS[step]
             made[path] = Place(step, field.name if field else "", words)
     return made

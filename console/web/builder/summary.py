@@ -248,8 +248,9 @@ async def look_over(asked: Asked) -> web.Response:
     except (TryLater, TimeoutError, TidingsError) as error:
         said = "A server does not answer in time" if isinstance(error, TimeoutError) else inert(error)
         return respond(replace(page, preflight=ShownPreflight(f"It could not be looked over: {said}.", (), False)))
-    places = await forms.places(asked, {path_of(one.pointer) for one in found.findings})
-    shown = [_finding(one, places.get(path_of(one.pointer))) for one in found.findings]
+    paths = [path_of(one.pointer) for one in found.findings]
+    places = await forms.places(asked, set(paths))
+    shown = [_finding(one, places.get(path)) for one, path in zip(found.findings, paths, strict=True)]
     return respond(replace(page, preflight=ShownPreflight(_audience(found), shown, found.is_clear)))
 
 

@@ -16,6 +16,7 @@ from console.control import api_keys
 from console.control.api_keys import NewKey
 from schemas.access import AccessRole
 from schemas.api_key import RANDOM_BYTES, KeyKind
+from schemas.formats.cursors import ticks
 from schemas.formats.durations import parse_duration
 from store.api_keys import ApiKey, ApiKeys, KeyState
 from streams.values.wording import invalid
@@ -123,7 +124,7 @@ def _made(asked: AskedKey, **facts: Any) -> MadeKey:
 
 
 def _place(one: ApiKey) -> tuple[int, str]:
-    return -round(one.created_at.timestamp() * 1_000_000), one.key_id
+    return -ticks(one.created_at), one.key_id
 
 
 ROUTES: tuple[Route, ...] = (

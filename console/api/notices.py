@@ -10,6 +10,7 @@ from msgspec import Meta
 from console.api.pages import page_of
 from console.api.route import Call, Cursor, Instant, Paged, Reply, Route
 from console.control.notices import ShownNotice, notices_of
+from schemas.formats.cursors import ticks
 from store.notices import Notices, nobody
 
 
@@ -55,7 +56,7 @@ async def list_notices(call: Call[Any, NoticeListing, None]) -> Reply:
 
 
 def _place(one: ShownNotice) -> _Place:
-    return _Place(one.closed_at is not None, -round(one.opened_at.timestamp() * 1_000_000), one.kind, one.about)
+    return _Place(one.closed_at is not None, -ticks(one.opened_at), one.kind, one.about)
 
 
 ROUTES: tuple[Route, ...] = (

@@ -11,6 +11,7 @@ from console.api.pages import page_of
 from console.api.route import ById, Call, Cursor, Instant, Name, Paged, Reply, Route, Writing
 from console.control.passkeys import own
 from schemas.access import Permission
+from schemas.formats.cursors import ticks
 from store.passkeys import Passkey, Passkeys
 from store.users import Users
 
@@ -60,7 +61,7 @@ async def remove_passkey(call: Call[OnePasskey, Writing, None]) -> Reply:
 
 
 def _place(one: Passkey) -> tuple[int, str]:
-    return round(one.added_at.timestamp() * 1_000_000), one.passkey_id
+    return ticks(one.added_at), one.passkey_id
 
 
 _ONE = {"id": "usr_0123456789abcdef"}

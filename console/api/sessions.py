@@ -11,6 +11,7 @@ from console.api.pages import page_of
 from console.api.route import ById, Call, Cursor, Instant, Name, Paged, Reply, Route, Writing
 from console.control import sessions
 from schemas.access import Permission
+from schemas.formats.cursors import ticks
 from store.sessions import Session, Sessions
 from store.users import Users
 
@@ -77,7 +78,7 @@ def _sessions(call: Call[Any, Any, None]) -> Sessions:
 
 
 def _place(one: Session) -> tuple[int, str]:
-    return -round(one.began_at.timestamp() * 1_000_000), one.session_id
+    return -ticks(one.began_at), one.session_id
 
 
 _ONE = {"id": "usr_0123456789abcdef"}

@@ -17,6 +17,7 @@ from console.control import users
 from console.control.user_links import address_of_link
 from console.control.users import Invited, NewUser
 from schemas.access import AccessRole, Permission
+from schemas.formats.cursors import ticks
 from schemas.user import MemberState
 from store.users import Member, Users
 
@@ -156,7 +157,7 @@ def _shown(one: Member) -> UserOfProject:
 
 
 def _place(one: Member) -> tuple[int, str]:
-    return round(one.granted_at.timestamp() * 1_000_000), one.user_id
+    return ticks(one.granted_at), one.user_id
 
 
 _ONE = {"id": "usr_0123456789abcdef"}

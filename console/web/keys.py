@@ -17,6 +17,7 @@ from console.web.words import inert
 from schemas.access import ACCESS_ROLES
 from schemas.api_key import RANDOM_BYTES, KeyKind
 from schemas.errors import DefinitionInvalid, Problem, TidingsError, TryLater
+from schemas.formats.cursors import ticks
 from schemas.formats.durations import parse_duration
 from store.api_keys import ApiKey, ApiKeys
 from streams.values.wording import unknown
@@ -30,7 +31,7 @@ async def _find(asked: Asked) -> Found[KeyRow]:
 
 
 def _place(one: ApiKey) -> tuple[int, str]:
-    return -round(one.created_at.timestamp() * 1_000_000), one.key_id
+    return -ticks(one.created_at), one.key_id
 
 
 def _row(one: ApiKey) -> KeyRow:

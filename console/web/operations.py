@@ -26,6 +26,7 @@ from console.web.projects import ProjectRoute, ProjectVisit, base_of
 from console.web.words import inert
 from schemas.access import may
 from schemas.errors import TidingsError, TryLater
+from schemas.formats.cursors import ticks
 from store.notices import Notices, nobody
 from store.sending.ledger import Ledger
 
@@ -40,7 +41,7 @@ async def _notices(asked: Asked) -> Found[NoticeRow]:
 
 
 def _place(one: ShownNotice) -> tuple[bool, int, str, str]:
-    return one.closed_at is not None, -round(one.opened_at.timestamp() * 1_000_000), one.kind, one.about
+    return one.closed_at is not None, -ticks(one.opened_at), one.kind, one.about
 
 
 def _notice(one: ShownNotice) -> NoticeRow:

@@ -17,6 +17,7 @@ from console.web.projects import ProjectRoute, ProjectVisit
 from console.web.words import inert
 from schemas.access import ACCESS_ROLES
 from schemas.errors import DefinitionInvalid, TidingsError, TryLater
+from schemas.formats.cursors import ticks
 from store.users import Member, Users
 
 _STEPS: Mapping[str, Callable[..., Awaitable[Member]]] = {
@@ -33,7 +34,7 @@ async def _find(asked: Asked) -> Found[UserRow]:
 
 
 def _place(one: Member) -> tuple[int, str]:
-    return round(one.granted_at.timestamp() * 1_000_000), one.user_id
+    return ticks(one.granted_at), one.user_id
 
 
 def _row(mine: ProjectVisit, one: Member) -> UserRow:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -19,3 +20,8 @@ def parse_cursor(written: str, kind: type[T]) -> T:
     """The key that a cursor was made of. Raises ValueError."""
     raw = base64.b64decode(written + "=" * (-len(written) % 4), altchars=b"-_", validate=True)
     return msgspec.json.decode(raw, type=kind)
+
+
+def ticks(moment: datetime) -> int:
+    """Microseconds from 1970 to a moment, for keys that begin with it; negative ones put the newest first."""
+    return round(moment.timestamp() * 1_000_000)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, Error, Route, async_playwright
 
 from agents.clock import utc_now
@@ -150,6 +151,17 @@ async def enter(mine: Window, role: AccessRole, project: str = "shop") -> None:
     await tab.click("main button")
     await tab.wait_for_url("**/")
     await tab.close()
+
+
+async def violations(tab: Any) -> list[tuple[str, list[str]]]:
+    """The rules that axe finds broken on a page, and where."""
+    found = await Axe().run(tab)
+    return [(one["id"], [node["html"][:120] for node in one["nodes"]]) for one in found.response["violations"]]
+
+
+async def beside(tab: Any) -> int:
+    """Pixels of a page that stand beside its window."""
+    return int(await tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
 
 async def until_previewed(tab: Any, selector: str, pane: str = ".pane") -> None:

@@ -12,13 +12,24 @@ import pytest
 
 pytest.importorskip("playwright", reason="Playwright is not installed: make browser installs it")
 
-from axe_playwright_python.async_playwright import Axe
 
 from console.control.document_texts import values_of
 from deploy.settings.messages import EmailAccountSettings
 from deploy.settings.settings import Settings
 from deploy.settings.web import Web
-from tests.browser.stage import BUILT, SCHEMES, WIDTHS, browser, chromium, enter, keep_picture, until_previewed, window
+from tests.browser.stage import (
+    BUILT,
+    SCHEMES,
+    WIDTHS,
+    beside,
+    browser,
+    chromium,
+    enter,
+    keep_picture,
+    until_previewed,
+    violations,
+    window,
+)
 from tests.integration.api_client import wired
 from tests.integration.test_api_templates import BRAND
 from tests.integration.test_codes import campaign, saved
@@ -133,13 +144,12 @@ async def test_variables_fit_into_every_window(site: Site, width: int, scheme: A
         for name in ("templates/hello/sections", "distributions/built/edit?step=channels"):
             tab = await mine.show(f"/p/shop/{name}")
             await tab.click("summary:text-is('Variables')")
-            found = await Axe().run(tab)
-            assert [one["id"] for one in found.response["violations"]] == []
-            beside = await tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert await violations(tab) == []
+            past = await beside(tab)
             await keep_picture(
                 tab, f"variables-{name.replace('/', '-').partition('?')[0]}-{width}-{scheme}", whole=True
             )
-            assert beside == 0, name
+            assert past == 0, name
         assert mine.faults == []
 
 
@@ -196,13 +206,10 @@ async def test_payloads_fit_into_every_window(site: Site, width: int, scheme: An
         tab = await mine.show("/p/shop/distributions/paid/edit?step=channels")
         for one in ("The event that it is made of", "Variables", "More of it"):
             await tab.click(f"summary:text-is('{one}')")
-        found = await Axe().run(tab)
-        assert [
-            (one["id"], [node["html"][:120] for node in one["nodes"]]) for one in found.response["violations"]
-        ] == []
-        beside = await tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert await violations(tab) == []
+        past = await beside(tab)
         await keep_picture(tab, f"payload-{width}-{scheme}", whole=True)
-        assert (beside, mine.faults) == (0, [])
+        assert (past, mine.faults) == (0, [])
 
 
 @pytest.mark.slow
@@ -221,9 +228,9 @@ async def test_items_of_a_list_are_counted_without_scripts(site: Site, width: in
         await tab.fill("#when_0_0_value", "shoe")
         async with tab.expect_navigation():  # what it looks like is asked of the page that comes
             await tab.click("button:has-text('Add this condition') >> nth=0")
-        beside = await tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        past = await beside(tab)
         await keep_picture(tab, f"sum-{width}-{scheme}", whole=True)
-        assert (beside, mine.faults) == (0, [])
+        assert (past, mine.faults) == (0, [])
         await tab.click("button.tab:text-is('YAML')")
         (written,) = values_of(await tab.input_value("#yaml"))
         added = {"of": "amount", "where": {"metadata.kind": {"is": "shoe"}}, "at_least": 10000}
@@ -295,13 +302,10 @@ async def test_emails_fit_into_every_window(site: Site, width: int, scheme: Any)
         tab = await mine.show("/p/shop/distributions/mailed/edit?step=channels")
         await until_previewed(tab, "text=Dear Jack Nowak", FIRST)
         await until_previewed(tab, "text=Bye Jack Nowak", SECOND)
-        found = await Axe().run(tab)
-        assert [
-            (one["id"], [node["html"][:120] for node in one["nodes"]]) for one in found.response["violations"]
-        ] == []
-        beside = await tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert await violations(tab) == []
+        past = await beside(tab)
         await keep_picture(tab, f"emails-{width}-{scheme}", whole=True)
-        assert (beside, mine.faults) == (0, [])
+        assert (past, mine.faults) == (0, [])
 
 
 @pytest.mark.slow

@@ -9,12 +9,11 @@ import pytest
 
 pytest.importorskip("playwright", reason="Playwright is not installed: make browser installs it")
 
-from axe_playwright_python.async_playwright import Axe
 
 from agents.wiring import Wiring
 from deploy.settings.settings import Settings
 from deploy.settings.web import Web
-from tests.browser.stage import browser, chromium, enter, keep_picture, window
+from tests.browser.stage import browser, chromium, enter, keep_picture, violations, window
 from tests.integration.api_client import wired
 from tests.integration.test_api_dead_letters import on_orders, refuse
 from tests.integration.test_web import Site, running
@@ -85,9 +84,9 @@ async def test_single_keys_are_told_of_and_turned_off(site: Site, width: int, sc
         await tab.keyboard.press("?")
         sheet = tab.locator("dialog[open]")
         assert "Templates" in await sheet.inner_text()
-        found = await Axe().run(tab)
+        found = await violations(tab)
         await keep_picture(tab, f"keys-{width}-{scheme}")
-        assert [one["id"] for one in found.response["violations"]] == []
+        assert found == []
         await tab.keyboard.press("j")
         await tab.check("#keys_off")
         await tab.keyboard.press("Escape")

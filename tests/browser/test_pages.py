@@ -25,6 +25,7 @@ from tests.browser.stage import (
     SCHEMES,
     WIDTHS,
     Scheme,
+    beside,
     browser,
     chromium,
     enter,
@@ -201,8 +202,8 @@ async def _looked_at(mine: Any, path: str, width: int, scheme: Scheme) -> list[s
         await keep_picture(tab, _named(f"{path}-{width}-{scheme}"), whole=True)
         results = await Axe().run(tab, options=_RULES)
         found = [_said(path, one) for one in results.response["violations"]]
-        beside = await tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        return [*found, *([f"{path}: {beside} px beside the window"] if beside > 0 else [])]
+        past = await beside(tab)
+        return [*found, *([f"{path}: {past} px beside the window"] if past > 0 else [])]
     finally:
         await tab.close()
 

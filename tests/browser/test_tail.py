@@ -14,7 +14,7 @@ from axe_playwright_python.async_playwright import Axe
 from agents.wiring import Wiring
 from deploy.settings.settings import Settings
 from deploy.settings.web import Web
-from tests.browser.stage import browser, chromium, enter, keep_picture, window
+from tests.browser.stage import beside, browser, chromium, enter, keep_picture, window
 from tests.browser.test_pages import _RULES
 from tests.integration.api_client import wired
 from tests.integration.test_web import Site, running
@@ -67,5 +67,5 @@ async def test_records_come_are_held_back_and_only_the_newest_are_kept(
         await write(wiring, [order(number) for number in range(15, 400)])
         await tab.locator("th:has-text('c399')").wait_for(timeout=60_000)
         assert await tab.locator("#records tr").count() == 200
-        beside = await tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert (beside, mine.faults) == (0, [])
+        past = await beside(tab)
+        assert (past, mine.faults) == (0, [])

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
+import pytest
 from aiohttp import web
 from joserfc import jwk, jwt
 
@@ -160,3 +161,17 @@ def by_another_key(claims: Mapping[str, Any]) -> str:
 
 def _part(value: Mapping[str, Any]) -> str:
     return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+
+signed_otherwise = pytest.mark.parametrize(
+    "sign",
+    [
+        lambda _: by_nothing,
+        by_public_key,
+        lambda _: by_another_key,
+        lambda _: lambda _: "a.b.c",
+        lambda _: lambda _: "",
+    ],
+    ids=["none", "hs256-by-the-public-key", "another-key-of-the-same-name", "no-token", "empty"],
+)
+"""By whom a token is signed where no key of the provider has."""

@@ -40,11 +40,9 @@ from tests.integration.oidc_provider import (
     SECRET,
     SIGNED_OUT,
     OpenIdProvider,
-    by_another_key,
-    by_nothing,
-    by_public_key,
     new_key,
     running_provider,
+    signed_otherwise,
 )
 from tests.integration.test_web import JO, Browser, Page, Site
 
@@ -192,17 +190,7 @@ async def test_a_token_that_is_not_for_this_sign_in_is_refused(sso: Sso, case: s
     assert await sso.roles() == {}
 
 
-@pytest.mark.parametrize(
-    "sign",
-    [
-        lambda _: by_nothing,
-        by_public_key,
-        lambda _: by_another_key,
-        lambda _: lambda _: "a.b.c",
-        lambda _: lambda _: "",
-    ],
-    ids=["none", "hs256-by-the-public-key", "another-key-of-the-same-name", "no-token", "empty"],
-)
+@signed_otherwise
 async def test_a_token_that_no_key_of_the_provider_has_signed_is_refused(sso: Sso, sign: Callable[..., Any]) -> None:
     sso.provider.sign = sign(sso.provider)
     page = await sso.enter(sso.browser())

@@ -16,7 +16,7 @@ from joserfc import jwt
 
 from deploy.settings.settings import Settings
 from deploy.settings.web import Web
-from tests.integration.oidc_provider import CLIENT, by_another_key, by_nothing, by_public_key, new_key
+from tests.integration.oidc_provider import CLIENT, new_key, signed_otherwise
 from tests.integration.test_oidc import Sso, serving
 from tests.integration.test_web import JO, Browser, running
 
@@ -167,17 +167,7 @@ async def test_a_token_that_does_not_hold_ends_nothing(sso: Sso, case: str) -> N
     assert [one["event"] for one in sso.site.logged].count("oidc_logout_refused") == 1
 
 
-@pytest.mark.parametrize(
-    "sign",
-    [
-        lambda _: by_nothing,
-        by_public_key,
-        lambda _: by_another_key,
-        lambda _: lambda _: "a.b.c",
-        lambda _: lambda _: "",
-    ],
-    ids=["none", "hs256-by-the-public-key", "another-key-of-the-same-name", "no-token", "empty"],
-)
+@signed_otherwise
 async def test_a_token_that_no_key_of_the_provider_has_signed_ends_nothing(sso: Sso, sign: Callable[..., Any]) -> None:
     browser = await came(sso)
     assert (await tell(sso, sign(sso.provider)(claims_of(sso)))).status == 400

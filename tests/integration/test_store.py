@@ -423,12 +423,7 @@ async def test_what_waits_for_a_paused_destination_is_not_looked_at(pool: asyncp
     """However much it is: counted in pages, since time says little here."""
     ledger = Ledger(pool)
     await claim(ledger, "s", [new(1, "b", wait=SOON), new(2, "c", wait=LEASE)])
-    await pool.execute(
-        "insert into open_deliveries select made.* from generate_series(1, 30000) n, open_deliveries d,"
-        " jsonb_populate_record(d, jsonb_build_object('delivery_id', 'x' || n, 'destination', 'a',"
-        " 'due_at', now())) made"
-        " where d.delivery_id = 'd1'"
-    )
+    await fill(pool, "live", 30_000, due_ago=timedelta(), destination="a")
     await ledger.pause_destination(HOST, "gone", "HTTP 410")
     assert await due(ledger, "s") == {"d1"}
     assert await due(ledger, "s") == set()

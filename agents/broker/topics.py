@@ -26,6 +26,13 @@ _NOT_YET = {
 }  # fmt: skip
 """Answers of a leader that is not one yet."""
 
+_MADE_SECONDS = 30.0
+_NOT_MADE_YET = {
+    KafkaError.INVALID_REPLICATION_FACTOR, KafkaError.NOT_CONTROLLER, KafkaError.REQUEST_TIMED_OUT,
+    KafkaError._TIMED_OUT, KafkaError._TRANSPORT,
+}  # fmt: skip
+"""Answers of a cluster whose brokers are not all there: asked again for so long. A topic may be made all the same."""
+
 Kind = Literal["create", "settings", "partitions"]
 
 
@@ -75,8 +82,7 @@ class Provision:
         """Create what is missing and set what differs; partition counts are left alone. Returns what was done."""
         changes = self.plan()
         new = [self._new_topic(change.topic) for change in changes if change.kind == "create"]
-        for name, future in (self._admin.create_topics(new) if new else {}).items():
-            _wait(future, name)
+        make(self._admin, new)
         self._wait_until_listed()
         wait_until_led(self._admin, new)
         for change in changes:
@@ -181,6 +187,26 @@ class Provision:
             _wait(future, name)
 
 
+def make(admin: AdminClient, new: Sequence[NewTopic], *, seconds: float = _MADE_SECONDS) -> None:
+    """Make topics; those that are there are left as they are. Raises CannotStart with the broker's words.
+
+    A cluster that is starting has too few brokers for a moment, as has one that fenced a broker which was busy.
+    """
+    deadline, left = time.monotonic() + seconds, list(new)
+    while left:
+        again = []
+        for one, future in admin.create_topics(left, request_timeout=_TIMEOUT).items():
+            error = future.exception(_MADE_SECONDS)
+            code = error.args[0].code() if isinstance(error, KafkaException) else None
+            if code in _NOT_MADE_YET and time.monotonic() < deadline:
+                again.append(one)
+            elif error is not None and code != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise CannotStart(f"topic {one}: {error.args[0].str() if code is not None else error}") from error
+        left = [one for one in left if one.topic in again]
+        if left:
+            time.sleep(0.2)
+
+
 def wait_until_led(admin: AdminClient, made: Iterable[NewTopic]) -> None:
     """Wait for the leader of each partition of new topics. Raises TryLater after a minute.
 
@@ -220,6 +246,4 @@ def _wait(future: Any, name: str) -> dict[str, Any]:
     try:
         return dict(future.result(_TIMEOUT) or {})
     except KafkaException as error:
-        if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
-            return {}
         raise CannotStart(f"topic {name}: {error.args[0].str()}") from error

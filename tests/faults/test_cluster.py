@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, NewTopic
 
+from agents.broker.topics import make, wait_until_led
 from deploy.embedded.kafka import KafkaCluster, KafkaServer
 from deploy.settings.servers import Kafka, Topics
 from deploy.settings.settings import Settings
@@ -48,6 +50,22 @@ async def test_a_leader_is_lost(cluster: KafkaCluster, settings: Settings, tmp_p
             await load.running.until(lambda: _in_sync(load, cluster.nodes), "every copy is in step again")
         await load.feed(500, RATE, rng, lambda _: None)
         await load.check()
+
+
+async def test_topics_are_made_once_enough_brokers_are_there(cluster: KafkaCluster) -> None:
+    """A cluster that starts, or fences a broker that was busy, has too few of them for a moment."""
+    first, second, third = (asyncio.to_thread(node.start) for node in cluster.nodes)
+    admin, new = AdminClient({"bootstrap.servers": ",".join(await asyncio.gather(first, second))}), NewTopic("a", 2, 3)
+    refused = await asyncio.to_thread(lambda: admin.create_topics([new])["a"].exception(60))
+    assert isinstance(refused, KafkaException)
+    assert refused.args[0].code() == KafkaError.INVALID_REPLICATION_FACTOR
+    making = asyncio.create_task(asyncio.to_thread(make, admin, [new], seconds=300))
+    _, still = await asyncio.wait({making}, timeout=1)
+    assert still == {making}
+    await third
+    await making
+    await asyncio.to_thread(wait_until_led, admin, [new])
+    await asyncio.to_thread(make, admin, [new])
 
 
 def _in_sync(load: Load, nodes: list[KafkaServer]) -> bool:

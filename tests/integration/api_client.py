@@ -16,7 +16,7 @@ import msgspec
 import structlog
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from agents.broker.topics import wait_until_led
+from agents.broker.topics import make, wait_until_led
 from agents.clock import utc_now
 from agents.telemetry.metrics import Metrics
 from agents.wiring import Wiring
@@ -117,7 +117,7 @@ def wired(settings: Settings, dsn: str, names: Iterable[str], partitions: int = 
     admin = AdminClient({**made.kafka.client(), "log_level": 0})
     topics = [made.topic(name) for name in names]
     new = [NewTopic(one, partitions, 1) for one in topics]
-    wait(admin.create_topics(new, request_timeout=60).values(), timeout=60)
+    make(admin, new)
     wait_until_led(admin, new)
     yield made
     wait(admin.delete_topics(topics, request_timeout=60).values(), timeout=60)

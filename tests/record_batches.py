@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import struct
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -14,6 +15,8 @@ from aiokafka.record.util import calc_crc32c
 from aiokafka.structs import TopicPartition
 
 LOG_APPEND_TIME = 8
+_RECENT = (int(time.time()) - 3600) * 1000
+"""What is older than its topic keeps may be taken out at any time."""
 
 
 class Made(NamedTuple):
@@ -22,7 +25,7 @@ class Made(NamedTuple):
     value: bytes | None = b""
     key: bytes | None = b"c1"
     headers: Sequence[tuple[bytes, bytes | None]] = ()
-    timestamp: int = 1_790_000_000_000
+    timestamp: int = _RECENT
 
 
 @dataclass(frozen=True)

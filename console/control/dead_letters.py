@@ -1,7 +1,7 @@
 """Dead-letters found and put back where they came from.
 
-A replay writes the record as it was: key, bytes, headers, time and partition. Its event has the id that it had, so that
-whatever it caused before is recognized: to replay twice is harmless.
+A replay writes the record as it was: key, bytes, headers, partition, and time as far as the topic keeps what is as old.
+Its event has the id that it had, so that whatever it caused before is recognized: to replay twice is harmless.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import asyncpg
 import msgspec
 
+from agents.broker.kept_time import kept_time
 from agents.broker.reader import Fetched, TopicReader, headers_of
 from agents.broker.records import Output
 from agents.broker.wire import Wire
@@ -274,7 +275,7 @@ class Replay:
         facts, record = letter.facts, letter.message
         return Output(
             self._wire.topic(facts.topic), record.key(), letter.value, self._partition(facts), letter.own_headers(),
-            max(0, facts.timestamp),
+            kept_time(TOPICS[facts.topic], facts.timestamp),
         )  # fmt: skip
 
     def _partition(self, facts: DeadLetter) -> int:
@@ -287,5 +288,8 @@ class Replay:
 
 def _replayed(letter: Letter, now_at: str | None, why_not: str | None) -> Replayed:
     odd = names_written_out(headers_of(letter.message))
-    note = f"{odd} header names were not UTF-8 and are written out" if odd else ""
-    return Replayed(letter.place, letter.source, None if why_not else now_at, why_not or "", note)
+    notes = [f"{odd} header names were not UTF-8 and are written out"] if odd else []
+    topic, timestamp = TOPICS.get(letter.facts.topic), letter.facts.timestamp
+    if topic is not None and timestamp > 0 and not kept_time(topic, timestamp):
+        notes.append("its time is the present one: the topic would not keep it with its own")
+    return Replayed(letter.place, letter.source, None if why_not else now_at, why_not or "", "; ".join(notes))

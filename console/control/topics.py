@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
+from agents.broker.kept_time import kept_time
 from agents.broker.producer import Producer, write_all
 from agents.broker.reader import TopicReader, headers_of
 from agents.broker.records import Output
 from agents.broker.wire import Wire
 from schemas.errors import TidingsError
-from schemas.topics import CHANGELOGS, CUSTOMERS, DISTRIBUTIONS
+from schemas.topics import CHANGELOGS, CUSTOMERS, DISTRIBUTIONS, TOPICS, Topic
 
 _CHUNK_SIZE = 1000
 
@@ -46,14 +47,14 @@ def _check_empty(wire: Wire, topic: str) -> None:
 async def _copy(old: Wire, new: Wire, topic: str, producer: Producer) -> int:
     count = 0
     with TopicReader(old, topic) as reader, TopicReader(new, topic) as written:
-        outputs = _outputs(reader, written.name)
+        outputs = _outputs(reader, written.name, (TOPICS | CHANGELOGS)[topic])
         while chunk := list(islice(outputs, _CHUNK_SIZE)):
             await write_all(producer, chunk)
             count += len(chunk)
     return count
 
 
-def _outputs(reader: TopicReader, target: str) -> Iterator[Output]:
+def _outputs(reader: TopicReader, target: str, topic: Topic) -> Iterator[Output]:
     for message in reader.until_now():
         _, timestamp = message.timestamp()
-        yield Output(target, message.key(), message.value(), -1, headers_of(message), max(0, timestamp))
+        yield Output(target, message.key(), message.value(), -1, headers_of(message), kept_time(topic, timestamp))

@@ -29,11 +29,12 @@ HOOKS = [{"webhook": {"url": "https://hooks.invalid/", "type": "thanks"}}]
 
 
 def allow_any_time(wiring: Wiring, *topics: str) -> None:
-    """Brokers before 4.0 take any timestamp; a newer one has to be told to."""
-    entry = ConfigEntry(
-        "message.timestamp.after.max.ms", str(2**63 - 1), incremental_operation=AlterConfigOpType.SET
-    )  # fmt: skip
-    resources = [ConfigResource(ResourceType.TOPIC, wiring.topic(one), incremental_configs=[entry]) for one in topics]
+    """Brokers before 4.0 take any timestamp; a newer one has to be told to. And none is too old to stay."""
+    entries = [
+        ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+        for name, value in (("message.timestamp.after.max.ms", str(2**63 - 1)), ("retention.ms", "-1"))
+    ]
+    resources = [ConfigResource(ResourceType.TOPIC, wiring.topic(one), incremental_configs=entries) for one in topics]
     admin = AdminClient(wiring.settings.kafka.client())
     for future in admin.incremental_alter_configs(resources).values():
         future.result(60)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from typing import Any
@@ -22,7 +23,7 @@ from tests.integration.api_client import Answer, Api, running_api, wired
 PARTITIONS = 2
 FACTS = DeadLetter(
     topic="events.orders", partition=1, offset=5, role="matcher", kind="undecodable", message="why",
-    failed_at="2026-11-24T08:00:00+00:00", timestamp=1_700_000_000_000, own_headers=1,
+    failed_at="2026-11-24T08:00:00+00:00", timestamp=(int(time.time()) - 3600) * 1000, own_headers=1,
 )  # fmt: skip
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
 import pytest
+from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from agents.broker.producer import Producer, write_all
@@ -51,17 +52,18 @@ async def write(wiring: Wiring, *outputs: Output) -> None:
 
 
 async def test_a_dead_letter_is_shown_and_replayed_as_it_was(wiring: Wiring, tidings: Run) -> None:
+    hour_ago = int((time.time() - 3600) * 1000)
     own = [("a", b"\xff"), ("a", None), ("tidings-topic", b"customers"), ("\udcfe", b"")]
     facts = DeadLetter(
         topic="events.orders", partition=3, offset=5, role="matcher", kind="undecodable", message="why",
-        failed_at="2026-11-24T08:00:00+00:00", timestamp=1_700_000_000_000, own_headers=len(own),
+        failed_at="2026-11-24T08:00:00+00:00", timestamp=hour_ago, own_headers=len(own),
     )  # fmt: skip
     topic = wiring.topic("dead-letters")
     await write(
         wiring,
         Output(topic, b"c0", b"no dead-letter"),
         Output(topic, b"c1", b"{bad", -1, facts.headers(own)),
-        Output(topic, b"c1", b"{", -1, msgspec.structs.replace(facts, kind="too_large", cut=99).headers(own)),
+        Output(topic, b"c1", b"{", -1, replace(facts, kind="too_large", cut=99).headers(own)),
     )
 
     listed = [json.loads(line) for line in (await tidings("list", "--json")).text.splitlines()]
@@ -91,8 +93,31 @@ async def test_a_dead_letter_is_shown_and_replayed_as_it_was(wiring: Wiring, tid
     with TopicReader(wiring, "events.orders") as reader:
         for again in reader.until_now():
             assert (again.partition(), again.key(), again.value()) == (3, b"c1", b"{bad")
-            assert again.timestamp()[1] == 1_700_000_000_000
+            assert again.timestamp()[1] == hour_ago
             assert again.headers() == [*own[:3], ("\\xfe", b"")]
+
+
+async def test_a_record_that_its_topic_would_not_keep_is_put_back_with_the_present_time(
+    wiring: Wiring, tidings: Run
+) -> None:
+    """Kafka takes out what is old by the time in the record, and takes in nothing of a time to come."""
+    begun = int(time.time() * 1000)
+    month_ago, in_a_month = begun - 30 * 86_400_000, begun + 30 * 86_400_000
+    facts = DeadLetter(
+        topic="events.orders", partition=0, offset=0, role="matcher", kind="undecodable", message="", failed_at="now"
+    )
+    letters = [
+        Output(wiring.topic("dead-letters"), b"c1", b"{bad", -1, replace(facts, topic=topic, timestamp=at).headers())
+        for topic, at in (("events.orders", month_ago), ("events.orders", in_a_month), ("customers", month_ago))
+    ]
+    await write(wiring, *letters)
+    done = [json.loads(line) for line in (await tidings("replay", "--all", "--json")).text.splitlines()]
+    why = "its time is the present one: the topic would not keep it with its own"
+    assert [one["note"] for one in done] == [why, why, ""]
+    with TopicReader(wiring, "events.orders") as reader:
+        assert [one.timestamp()[1] >= begun for one in reader.until_now()] == [True, True]
+    with TopicReader(wiring, "customers") as reader:
+        assert [one.timestamp()[1] for one in reader.until_now()] == [month_ago], "compacted: it is kept as it is"
 
 
 async def test_a_replay_never_takes_the_place_of_what_came_later(wiring: Wiring, tidings: Run) -> None:
@@ -105,7 +130,7 @@ async def test_a_replay_never_takes_the_place_of_what_came_later(wiring: Wiring,
         wiring,
         *(Output(customers, key, b"{}", 1) for key in (b"c1", b"c2", b"c1")),
         Output(topic, b"c1", b"{1}", -1, facts.headers()),
-        Output(topic, b"c2", b"{2}", -1, msgspec.structs.replace(facts, offset=1).headers()),
+        Output(topic, b"c2", b"{2}", -1, replace(facts, offset=1).headers()),
     )
     done = await tidings("replay", "--all")
     assert "customers has a newer record of the same key, at 2" in done.text.replace("\n", " ")

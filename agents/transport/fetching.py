@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiokafka.consumer import consumer, fetcher, subscription_state
+from aiokafka.structs import TopicPartition
 from faust.transport.drivers import aiokafka as driver
 
 from agents.transport.fetched import read_leniently
 from agents.transport.membership import join_in_our_way
+from agents.transport.pauses import Pauses, Rest
 
 _COMMIT_SECONDS = 10.0
 _AT_REST_MS = 160
@@ -108,20 +110,32 @@ class Fetcher(fetcher.Fetcher):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._wait = FetchWait(self._fetch_max_wait_ms)
+        self._wait, self._pauses = FetchWait(self._fetch_max_wait_ms), Pauses()
 
     def _get_actions_per_node(self, assignment: Any) -> Any:
         for tp, waiting in self._records.items():
             if tp.topic in self.bulk_topics:
                 waiting._backoff = 0.0  # else nothing else of its broker is fetched for a while
+        refused = self._pauses.partitions()
         states = map(assignment.state_value, assignment.tps)
-        left_out = any(self.active is None or tp in self.active for tp in self._records)
+        left_out = refused or any(self.active is None or tp in self.active for tp in self._records)
         is_whole = not left_out and all(one.has_valid_position and not one.paused for one in states)
         self._fetch_max_wait_ms = self._wait.ms(is_whole=is_whole)
-        return super()._get_actions_per_node(assignment)
+        fetches, resets, seconds, is_without_leader, resumed = super()._get_actions_per_node(Rest(assignment, refused))
+        asks = is_without_leader and self._pauses.may_ask_for_leaders()
+        return fetches, resets, self._pauses.rest(seconds), asks, resumed
 
     async def _proc_fetch_request(self, assignment: Any, node_id: Any, request: Any) -> Any:
+        asked = {
+            assignment.state_value(tp := TopicPartition(topic, number)): tp
+            for topic, partitions in request.topics
+            for number, *_ in partitions
+        }
+        for state in asked:
+            state.is_answered = False
         found = await super()._proc_fetch_request(assignment, node_id, request)
+        if assignment.active:
+            self._pauses.refused(tp for state, tp in asked.items() if not state.is_answered)
         self._wait.ended(found=found or not assignment.active)
         return found
 
@@ -142,13 +156,31 @@ class Fetcher(fetcher.Fetcher):
 
 
 class PartitionState(subscription_state.TopicPartitionState):
-    """Remembers where it stood when the broker said that there is nothing: retention, a deletion, or a new topic."""
+    """Remembers where it stood when the broker said that there is nothing: retention, a deletion, or a new topic.
+
+    `is_answered`: since it was last asked for, and not with a refusal; or it was moved meanwhile.
+    """
 
     left: int | None = None
+    is_answered = True
+
+    @property
+    def timestamp(self) -> int | None:
+        """The time of the last answer, in Unix milliseconds; None before the first."""
+        return self._answered_at
+
+    @timestamp.setter
+    def timestamp(self, at: int | None) -> None:
+        self._answered_at, self.is_answered = at, True
+
+    def seek(self, position: int) -> None:
+        """Move."""
+        self.is_answered = True
+        super().seek(position)
 
     def await_reset(self, strategy: int) -> None:
         """The position is to be the log's first (or last) offset."""
-        self.left = self._position
+        self.left, self.is_answered = self._position, True
         super().await_reset(strategy)
 
 

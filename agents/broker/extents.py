@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import OffsetSpec
 
+from agents.broker.admin import Admin, offset_of
 from agents.broker.partitioner import partition_of
 from agents.broker.wire import Wire
 from schemas.errors import TryLater
@@ -41,13 +42,13 @@ class Extents:
 
     def __init__(self, wire: Wire, *, patience: float = _TIMEOUT) -> None:
         self._wire, self._patience = wire, patience
-        self._made: AdminClient | None = None
+        self._made: Admin | None = None
 
     @property
-    def _admin(self) -> AdminClient:
+    def _admin(self) -> Admin:
         made = self._made
         if made is None:
-            made = self._made = AdminClient({**self._wire.kafka.client(), "log_level": 0})
+            made = self._made = Admin(self._wire.kafka)
         return made
 
     def read(self, topics: Iterable[str], key: bytes | None = None) -> list[Extent]:
@@ -89,8 +90,8 @@ class Extents:
                 for one in questions
             ]
             try:
-                return [{place: answer.result(left) for place, answer in one.items()} for one in asked]
-            except KafkaException:
+                return [{place: offset_of(answer, left) for place, answer in one.items()} for one in asked]
+            except (KafkaException, TryLater):
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.1)
@@ -100,10 +101,10 @@ class Extents:
         """The moment until which to wait. A client that had no answer is replaced: see `renewed.py`."""
         try:
             yield time.monotonic() + self._patience
-        except (KafkaException, TimeoutError) as error:
+        except (KafkaException, TryLater) as error:
             self._made = None
-            said = f": {error.args[0].str()}" if isinstance(error, KafkaException) else " in time"
-            raise TryLater(f"Kafka does not answer{said}") from error
+            said = f"Kafka does not answer: {error.args[0].str()}" if isinstance(error, KafkaException) else str(error)
+            raise TryLater(said) from error
 
 
 def _of(key: bytes | None, partitions: list[int]) -> list[int]:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
 
+from agents.broker.admin import Admin, answer_of
 from agents.broker.lag import Lag, LagReader
 from agents.broker.wire import Wire
 from schemas.closed import Role, members
@@ -37,7 +37,7 @@ class Groups:
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
-        self._admin = AdminClient({**wire.kafka.client(), "log_level": 0})
+        self._admin = Admin(wire.kafka)
         self._lag = LagReader(wire)
         self._before: tuple[float, dict[tuple[str, Place], int]] | None = None
 
@@ -70,7 +70,7 @@ class Groups:
     def _owners(self, role: str) -> dict[Place, str]:
         try:
             (future,) = self._admin.describe_consumer_groups([self._wire.group(role)]).values()
-            found = future.result(_TIMEOUT)
+            found = answer_of(future, _TIMEOUT)
         except KafkaException as error:
             raise TryLater(f"Kafka does not answer: {error.args[0].str()}") from error
         return {

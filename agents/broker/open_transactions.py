@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from confluent_kafka import Consumer, IsolationLevel, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import OffsetSpec
 
+from agents.broker.admin import Admin, offset_of
 from agents.broker.wire import Wire
 from schemas.errors import TryLater
 from schemas.topics import TOPICS
@@ -35,13 +36,13 @@ def open_transactions(wire: Wire, now: datetime) -> list[OpenTransaction]:
 
 
 def _found(wire: Wire, now: datetime) -> list[OpenTransaction]:
-    client = {**wire.kafka.client(), "log_level": 0}
-    admin = AdminClient(client)
-    listed = admin.list_topics(timeout=_TIMEOUT).topics
-    names = [wire.topic(name) for name in TOPICS]
-    places = [TopicPartition(name, number) for name in names if name in listed for number in listed[name].partitions]
-    readable = _ends(admin, places, IsolationLevel.READ_COMMITTED)
-    written = _ends(admin, places, IsolationLevel.READ_UNCOMMITTED)
+    client, names = {**wire.kafka.client(), "log_level": 0}, [wire.topic(name) for name in TOPICS]
+    with Admin(wire.kafka) as admin:
+        listed = admin.list_topics(timeout=_TIMEOUT).topics
+        there = [name for name in names if name in listed]
+        places = [TopicPartition(name, number) for name in there for number in listed[name].partitions]
+        readable = _ends(admin, places, IsolationLevel.READ_COMMITTED)
+        written = _ends(admin, places, IsolationLevel.READ_UNCOMMITTED)
     return [
         OpenTransaction(*place, readable[place], end - readable[place], _age(client, place, readable[place], now))
         for place, end in written.items()
@@ -49,10 +50,10 @@ def _found(wire: Wire, now: datetime) -> list[OpenTransaction]:
     ]
 
 
-def _ends(admin: AdminClient, places: list[TopicPartition], isolation: IsolationLevel) -> dict[tuple[str, int], int]:
+def _ends(admin: Admin, places: list[TopicPartition], isolation: IsolationLevel) -> dict[tuple[str, int], int]:
     asked = {place: OffsetSpec.latest() for place in places}
     answers = admin.list_offsets(asked, isolation_level=isolation, request_timeout=_TIMEOUT) if asked else {}
-    return {(place.topic, place.partition): answer.result(_TIMEOUT).offset for place, answer in answers.items()}
+    return {(place.topic, place.partition): offset_of(answer, _TIMEOUT).offset for place, answer in answers.items()}
 
 
 def _age(client: dict[str, object], place: tuple[str, int], offset: int, now: datetime) -> float:

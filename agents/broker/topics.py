@@ -10,8 +10,9 @@ from typing import Any, Literal
 from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType
 
+from agents.broker.admin import Admin, answer_of, offset_of
 from agents.broker.wire import Wire
-from schemas.errors import CannotStart, TryLater
+from schemas.errors import CannotStart, TidingsError, TryLater
 from schemas.topics import CHANGELOGS, TOPICS, Topic
 
 _TIMEOUT = 10.0
@@ -64,7 +65,7 @@ class Provision:
         self._timeout = timeout
         self._declared = {wire.topic(name): topic for name, topic in (TOPICS | CHANGELOGS).items()}
         self._partitions, self._replication = wire.topics.partitions, wire.topics.replication
-        self._admin = AdminClient({**wire.kafka.client(), "log_level": 0})
+        self._admin = Admin(wire.kafka)
         self._where = wire.kafka.bootstrap
 
     def plan(self) -> list[TopicChange]:
@@ -188,7 +189,7 @@ class Provision:
 
 
 def make(admin: AdminClient, new: Sequence[NewTopic], *, seconds: float = _MADE_SECONDS) -> None:
-    """Make topics; those that are there are left as they are. Raises CannotStart with the broker's words.
+    """Make topics; those that are there are left as they are. Raises CannotStart, TryLater.
 
     A cluster that is starting has too few brokers for a moment, as has one that fenced a broker which was busy.
     """
@@ -196,12 +197,13 @@ def make(admin: AdminClient, new: Sequence[NewTopic], *, seconds: float = _MADE_
     while left:
         again = []
         for one, future in admin.create_topics(left, request_timeout=_TIMEOUT).items():
-            error = future.exception(_MADE_SECONDS)
-            code = error.args[0].code() if isinstance(error, KafkaException) else None
-            if code in _NOT_MADE_YET and time.monotonic() < deadline:
-                again.append(one)
-            elif error is not None and code != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise CannotStart(f"topic {one}: {error.args[0].str() if code is not None else error}") from error
+            try:
+                answer_of(future, _MADE_SECONDS)
+            except KafkaException as error:
+                if error.args[0].code() in _NOT_MADE_YET and time.monotonic() < deadline:
+                    again.append(one)
+                elif error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                    raise _refusal(one, error) from error
         left = [one for one in left if one.topic in again]
         if left:
             time.sleep(0.2)
@@ -230,7 +232,9 @@ def _not_led(admin: AdminClient, places: Sequence[TopicPartition]) -> list[Topic
 def _is_refused_for_now(answer: Any) -> bool:
     """False also where it is refused for good, as to somebody who may make topics and not read them."""
     try:
-        answer.result()
+        offset_of(answer, _TIMEOUT)
+    except TryLater:
+        return True
     except KafkaException as error:
         return error.args[0].code() in _NOT_YET
     return False
@@ -244,6 +248,12 @@ def _difference(wanted: Mapping[str, str], found: Mapping[str, str | None]) -> s
 
 def _wait(future: Any, name: str) -> dict[str, Any]:
     try:
-        return dict(future.result(_TIMEOUT) or {})
+        return dict(answer_of(future, _TIMEOUT) or {})
     except KafkaException as error:
-        raise CannotStart(f"topic {name}: {error.args[0].str()}") from error
+        raise _refusal(name, error) from error
+
+
+def _refusal(name: str, error: KafkaException) -> TidingsError:
+    refusal = error.args[0]
+    said = f"topic {name}: {refusal.str()}"
+    return TryLater(said) if refusal.retriable() or refusal.code() in _NOT_YET else CannotStart(said)

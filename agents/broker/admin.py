@@ -68,7 +68,7 @@ def answer_of(future: Future[T], seconds: float) -> T:
     try:
         return future.result(seconds)
     except TimeoutError as error:
-        raise TryLater(f"Kafka does not answer within {seconds:.0f} s") from error
+        raise TryLater("Kafka does not answer in time") from error
 
 
 def offset_of(future: Future[ListOffsetsResultInfo], seconds: float) -> ListOffsetsResultInfo:

@@ -17,6 +17,8 @@ from agents.broker.wire import Wire
 from schemas.errors import TryLater
 
 _TIMEOUT = 10.0
+_MORE = 1.0
+"""Seconds that an answer is waited for beyond the question's own, which ends with the client's words for it."""
 PATIENCE = 3.0
 """Of those who have an answer without what Kafka knows."""
 
@@ -90,7 +92,7 @@ class Extents:
                 for one in questions
             ]
             try:
-                return [{place: offset_of(answer, left) for place, answer in one.items()} for one in asked]
+                return [{place: offset_of(answer, left + _MORE) for place, answer in one.items()} for one in asked]
             except (KafkaException, TryLater):
                 if time.monotonic() > deadline:
                     raise

@@ -78,6 +78,29 @@ async def test_rules_are_read_in_every_codec_committed_ones_alone_and_anew_with_
         await until_true(lambda: len(table.index) == 1 and table.complete.is_set())
 
 
+async def test_rules_that_cannot_be_read_on_are_tried_again_after_a_pause(
+    wiring: Wiring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried, rests, reads = list[int](), list[float](), FetchedBatch.__iter__
+
+    def damaged(batch: Any) -> Any:
+        if len(tried) < 20:
+            tried.append(batch.base_offset)
+            raise ValueError("damaged")
+        return reads(batch)
+
+    async def rest(_: RuleTable, seconds: float) -> None:
+        rests.append(seconds)
+
+    produced(wiring, [record(wiring, "late")], DISTRIBUTIONS, key="late")
+    monkeypatch.setattr(FetchedBatch, "__iter__", damaged)
+    monkeypatch.setattr(RuleTable, "sleep", rest)
+    async with followed(wiring) as table:
+        await until_true(lambda: len(table.index) == 1)
+        assert tried == [0] * 20
+        assert len(rests) == len(tried)
+
+
 @pytest.mark.parametrize("ending", ["aborted", "deleted"])
 async def test_a_table_is_restored_from_a_changelog_that_ends_without_records(
     wiring: Wiring, tmp_path: Path, ending: str

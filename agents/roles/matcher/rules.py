@@ -37,6 +37,8 @@ from streams.rule import closes_on_holidays
 log = structlog.get_logger()
 
 _POLL_MS = 200
+_LOOK_AGAIN = 1.0
+"""Seconds until a log that cannot be read on is tried again: the broker hands over the same at once, each time."""
 _TABLE = "the rule table"
 
 
@@ -157,6 +159,7 @@ class RuleTable(Service):
         if self._blocked_at != mark.offset:
             log.error("log_blocked", topic=self._partition.topic, partition=0, offset=mark.offset, why=mark.why)
         self._blocked_at = mark.offset
+        await self.sleep(_LOOK_AGAIN)
 
     async def _apply_when_readable(self, record: Incoming) -> None:
         async def apply() -> None:

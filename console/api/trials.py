@@ -25,6 +25,7 @@ from console.control.known_memberships import KnownMemberships
 from console.control.left_with_us import with_choices
 from console.control.message_trial import TrialOutcome, Wanted
 from console.control.preview import messages
+from console.control.preview.mailboxes import named_mailboxes, own_mailboxes
 from console.control.preview.messages import Candidate, Previewed, Rendering
 from console.control.preview.occasion import counting_profile
 from schemas.closed import ChannelName
@@ -164,8 +165,14 @@ async def preview_distribution(call: Call[ById, Nothing, PreviewAsked]) -> Reply
     if asked.arm is not None:
         candidate = candidate.in_arm(asked.arm)
     event, profile = await _counted(call)
+    names = named_mailboxes(candidate.distribution)
+    rendering = Rendering.of(
+        call.wiring.settings, await own_mailboxes(call.pool, call.wiring.settings, call.project_id, names)
+    )
+    given = event if event is not None else messages.sample_event(candidate.distribution, call.project_id, profile)
     with _places("/event"):
-        found = await asyncio.to_thread(_previewed, call, candidate, event, profile, now)
+        of = candidate, given, profile, rendering, now, asked.channel
+        found = await asyncio.to_thread(messages.preview, *of)
     return Reply(_shown(found))
 
 
@@ -223,18 +230,6 @@ def _occasion(call: Call[Any, Any, Any]) -> tuple[JsonObject | None, JsonObject 
         said = invalid(profile["id"], f'"{customer_of(event)}", whom the event is about')
         raise refused("invalid", "", in_body("/customer/id", said))
     return event, profile
-
-
-def _previewed(
-    call: Call[ById, Nothing, PreviewAsked],
-    candidate: Candidate,
-    event: JsonObject | None,
-    profile: JsonObject | None,
-    now: datetime,
-) -> Previewed:
-    given = event if event is not None else messages.sample_event(candidate.distribution, call.project_id, profile)
-    rendering = Rendering.of(call.wiring.settings)
-    return messages.preview(candidate, given, profile, rendering, now, call.body.channel)
 
 
 async def simulate_event(call: Call[Any, Nothing, SimulationAsked]) -> Reply:

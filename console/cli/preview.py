@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +15,7 @@ from rich.markup import escape
 
 from agents.clock import utc_now
 from agents.wiring import Wiring
+from channels.accounts import Place
 from console.cli import terminal
 from console.cli.context import Session, in_session, load_wiring, project_of, read_settings, wiring_of
 from console.cli.terminal import AsJson, fail, must_exist, show_json, show_text, warn
@@ -23,6 +24,7 @@ from console.control.events import customer_of
 from console.control.explain import stored_profile
 from console.control.files.documents import ENDINGS, read_documents
 from console.control.preview import messages
+from console.control.preview.mailboxes import Mailbox, named_mailboxes, own_mailboxes
 from console.control.preview.messages import Candidate, Preview, Previewed, Rendering
 from console.control.preview.samples import named_accounts, with_stand_ins
 from schemas.closed import CHANNELS
@@ -55,14 +57,16 @@ def preview_command(
     must_exist([file for file in (event, customer) if file])
     is_file = Path(what).suffix in ENDINGS or Path(what).is_dir()
     only_with_files(campaigns, is_file=is_file)
-    wiring, candidates = (
-        of_file(Path(what), campaigns) if is_file else _of_store(what, needs_kafka=bool(event and not customer))
-    )
+    own: Mapping[Place, Mailbox] = {}
+    if is_file:
+        wiring, candidates = of_file(Path(what), campaigns)
+    else:
+        wiring, candidates, own = _of_store(what, needs_kafka=bool(event and not customer))
     given = None if event is None else unwrapped(json_object(event), (), wiring.project)
     profile = _profile_of(event, given, customer, wiring, is_file=is_file)
     candidates = [one.in_arm(arm) for one in candidates] if arm else candidates
     rules, zone = [one.distribution for one in candidates], wiring.settings.zone
-    rendering, now = Rendering.of(wiring.settings), moment_of(at, rules, zone)
+    rendering, now = Rendering.of(wiring.settings, own), moment_of(at, rules, zone)
     found = [
         messages.preview(one, given or _sample(one, wiring, profile), profile, rendering, now, channel)
         for one in candidates
@@ -86,13 +90,17 @@ def of_file(file: Path, campaigns: Path | None) -> tuple[Wiring, list[Candidate]
     return wiring, messages.from_documents(documents, project, known, now)
 
 
-def _of_store(identity: str, *, needs_kafka: bool) -> tuple[Wiring, list[Candidate]]:
+def _of_store(identity: str, *, needs_kafka: bool) -> tuple[Wiring, list[Candidate], Mapping[Place, Mailbox]]:
+    """One that is applied, and the mailboxes of its project that it leaves from."""
     wiring = load_wiring() if needs_kafka else load_wiring("postgres")
-    return wiring, [in_session(partial(_applied, identity=identity))]
+    candidate, own = in_session(partial(_applied, identity=identity))
+    return wiring, [candidate], own
 
 
-async def _applied(opened: Session, identity: str) -> Candidate:
-    return await messages.from_store(opened.pool, opened.project_id, identity)
+async def _applied(opened: Session, identity: str) -> tuple[Candidate, Mapping[Place, Mailbox]]:
+    found = await messages.from_store(opened.pool, opened.project_id, identity)
+    names, settings = named_mailboxes(found.distribution), opened.wiring.settings
+    return found, await own_mailboxes(opened.pool, settings, opened.project_id, names)
 
 
 def _sample(one: Candidate, wiring: Wiring, profile: JsonObject | None) -> JsonObject:

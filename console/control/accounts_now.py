@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import asyncpg
-
 from agents.accounts import account_keys, usable
 from agents.channels import shared_accounts
 from agents.renewals import Renewals
@@ -15,7 +13,7 @@ from channels.accounts import AccountBook, HeldAccount, Place
 from deploy.settings.settings import Settings
 from schemas.channels.webhook import SIGNING
 from schemas.closed import ChannelName
-from store.accounts import AccountKey, Accounts, StoredAccount
+from store.accounts import Accounts, StoredAccount
 from store.encryption import Keys
 
 
@@ -43,16 +41,6 @@ class AccountsNow:
         """Keep secrets that providers gave in place of theirs. Raises TryLater."""
         if book.renewed:
             await Renewals(accounts, book).keep(self.stored, self.keys)
-
-
-async def own_mailbox(pool: asyncpg.Pool, settings: Settings, project_id: str, name: str) -> Any | None:
-    """A project's own account of e-mail as senders have it; None where there is not one that may be used now.
-
-    Raises TryLater, CannotStart.
-    """
-    stored = await Accounts(pool).get(AccountKey(project_id, "email", name))
-    found = usable(stored, account_keys(settings)) if stored else None
-    return None if isinstance(found, HeldAccount) else found
 
 
 def _has_stand_in(removed: StoredAccount, shared: Mapping[str, Any]) -> bool:

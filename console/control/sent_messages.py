@@ -14,8 +14,8 @@ from agents.roles.sender.ledger_rows import read_stored
 from agents.wiring import Wiring
 from console.control.explain import Asking, DeliveryStory, Story, owner_of, story
 from console.control.not_found import NotFound
+from console.control.preview.mailboxes import shown_mailboxes
 from console.control.preview.messages import Rendering, rendered
-from deploy.settings.messages import EmailAccountSettings
 from deploy.settings.settings import Settings
 from schemas.decision import Decision
 from schemas.delivery import Delivery
@@ -123,20 +123,13 @@ async def content(
         return SentContent(None, None, (), str(error))
     ref = delivery.template
     template = await Control(pool).template(ref.digest) if ref else None
-    rendering = Rendering.of(with_mailbox(settings, delivery.account if delivery.channel == "email" else None))
+    mailboxes = [delivery.account] if delivery.channel == "email" else []
+    rendering = Rendering.of(settings, await shown_mailboxes(pool, settings, project_id, mailboxes))
     made = rendered(rendering, delivery, {ref.digest: template} if ref and template else {}, now)
     secret = urlsplit(getattr(getattr(delivery, delivery.channel), "url", "")).query  # which the body repeats
     texts = ((name, _text(made.facts[name])) for name in _SHOWN if name in made.facts)
     facts = tuple((name, text.replace(secret, "…") if secret else text) for name, text in texts)
     return SentContent(*_named(delivery, template), facts, made.failure)
-
-
-def with_mailbox(settings: Settings, account: str | None) -> Settings:
-    """Settings with a stand-in for a mailbox that they do not have: nothing of it is shown."""
-    if account is None or account in settings.email_accounts:
-        return settings
-    stand_in = EmailAccountSettings("localhost", "stand-in@example.com")
-    return replace(settings, email_accounts={**settings.email_accounts, account: stand_in})
 
 
 def _named(delivery: Delivery, template: StoredTemplate | None) -> tuple[str | None, int | None]:

@@ -15,10 +15,10 @@ from console.control import message_trial
 from console.control.message_trial import Answered, Wanted
 from console.control.not_found import NotFound
 from console.control.preview import messages
+from console.control.preview.mailboxes import named_mailboxes, shown_mailboxes
 from console.control.preview.messages import Candidate, Preview, Previewed, Rendering
 from console.control.preview.newest import with_newest
 from console.control.preview.occasion import Occasion, event_of, is_bare, kept_profile, profile_of
-from console.control.sent_messages import with_mailbox
 from console.web import frames
 from console.web.pages import FieldProblem, respond
 from console.web.project_templates import PreviewPage, ShownMessage
@@ -26,7 +26,6 @@ from console.web.projects import ProjectRoute, ProjectVisit, base_of, distributi
 from console.web.tables import address
 from console.web.words import inert
 from schemas.access import Permission, may, roles_with
-from schemas.channels.email import EmailPlan
 from schemas.closed import CHANNELS
 from schemas.errors import BadQuestion, BadRecord, DefinitionInvalid, TidingsError, TryLater
 from schemas.record import JsonObject
@@ -176,11 +175,9 @@ async def _about(
 
 async def _previewed(mine: ProjectVisit, asked: Mapping[str, str], found: _Shown) -> Previewed:
     """Each channel's message. Raises TidingsError, InvalidEvent."""
-    settings, rule = mine.wiring.settings, found.candidate.distribution
-    for _, plan in rule.plans():
-        settings = with_mailbox(settings, plan.account if isinstance(plan, EmailPlan) else None)
-    rendering, channel = Rendering.of(settings), asked["channel"] or None
-    of = found.candidate, found.event, found.profile, rendering, mine.now, channel
+    settings, names = mine.wiring.settings, named_mailboxes(found.candidate.distribution)
+    rendering = Rendering.of(settings, await shown_mailboxes(mine.pool, settings, mine.project_id, names))
+    of = found.candidate, found.event, found.profile, rendering, mine.now, asked["channel"] or None
     return await asyncio.to_thread(messages.preview, *of)
 
 

@@ -28,6 +28,7 @@ from console.control.context import ProjectContext
 from console.control.distribution_check import Known, check
 from console.control.documents import Document
 from console.control.explain import simulate
+from console.control.preview.mailboxes import STAND_IN
 from console.control.preview.trial import perhaps_problems
 from deploy.settings.settings import Settings
 from schemas.campaign import Campaign, Code, campaign_object, voucher_object
@@ -36,7 +37,7 @@ from schemas.closed import UNKNOWN, ChannelName
 from schemas.decision import Decision
 from schemas.delivery import Delivery
 from schemas.distribution import TRANSACTIONAL, Distribution
-from schemas.errors import RenderRefused, TemplateFailed, TidingsError
+from schemas.errors import AccountHeld, RenderRefused, TemplateFailed, TidingsError
 from schemas.events.samples import OBJECTS
 from schemas.events.triggers import TRIGGERS
 from schemas.formats.blank import trimmed
@@ -313,7 +314,7 @@ def rendered(
     template = templates.get(delivery.template.digest) if delivery.template else None
     try:
         request: HttpRequest | EmailRequest = rendering.channels[channel].render(delivery, template)
-    except (TemplateFailed, RenderRefused) as error:
+    except (TemplateFailed, RenderRefused, AccountHeld) as error:
         return Preview(channel, delivery.account, failure=str(error))
     match request:
         case SmsRequest():
@@ -357,7 +358,8 @@ def _mailed(request: EmailRequest, now: datetime) -> Preview:
     message = email.message_from_bytes(request.message, _class=EmailMessage, policy=email.policy.default)
     parts = {kind: message.get_body((kind,)) for kind in ("plain", "html")}
     answers = {"reply_to": str(message["Reply-To"])} if message["Reply-To"] else {}
-    facts: dict[str, Any] = {"from": str(message["From"]), **answers, "subject": str(message["Subject"])} | {
+    sender = {} if request.account == STAND_IN else {"from": str(message["From"])}
+    facts: dict[str, Any] = {**sender, **answers, "subject": str(message["Subject"])} | {
         name: part.get_content().replace("\r\n", "\n")
         for name, part in (("text", parts["plain"]), ("html", parts["html"]))
         if part

@@ -10,10 +10,9 @@ from typing import Any
 from aiohttp import web
 
 from console.control import distributions, drafts
-from console.control.accounts_now import own_mailbox
 from console.control.drafts import Draft, DraftWrong
+from console.control.preview.mailboxes import shown_mailboxes
 from console.control.preview.messages import Preview, Rendering
-from console.control.sent_messages import with_mailbox
 from console.web import frames
 from console.web.builder.asked import MOST_BYTES, MOST_FIELDS, Asked, begun, text_of
 from console.web.builder.channels import channels_of
@@ -43,28 +42,25 @@ async def show(mine: ProjectVisit) -> web.Response:
         return frames.failed(_TITLE, "There is no such e-mail.", 404)
     try:
         about = await about_of(asked)
-        made, has_sender = await _made(asked, source, about)
+        made = await _made(asked, source, about)
     except TryLater:
         raise
     except TidingsError as error:
         return frames.failed(_TITLE, f"It cannot be made yet: {why_not(error)}", _LATER)
-    return _shown(made, about, has_sender=has_sender)
+    return _shown(made, about)
 
 
-async def _made(asked: Asked, source: Mapping[str, Any], about: About) -> tuple[Preview, bool]:
-    """The message, and whether it says who sends it: an account that must not be used now has a stand-in."""
-    mine, settings = asked.mine, asked.mine.wiring.settings
-    said = source["email"].get("account")
-    name = said if isinstance(said, str) else ""
-    own = await own_mailbox(mine.pool, settings, mine.project_id, name)
+async def _made(asked: Asked, source: Mapping[str, Any], about: About) -> Preview:
+    """The message, by whoever sends it."""
+    mine, settings, account = asked.mine, asked.mine.wiring.settings, source["email"].get("account")
+    names = [account] if isinstance(account, str) else []
+    rendering = Rendering.of(settings, await shown_mailboxes(mine.pool, settings, mine.project_id, names))
     known = await distributions.known_to_drafts(mine.pool, mine.project_id)
-    rendering = Rendering.of(with_mailbox(settings, name), {("email", mine.project_id, name): own} if own else {})
-    made = await asyncio.to_thread(message_of, asked, "email", source, known, about, rendering)
-    return made, own is not None or name in settings.email_accounts
+    return await asyncio.to_thread(message_of, asked, "email", source, known, about, rendering)
 
 
-def _shown(made: Preview, about: About, *, has_sender: bool) -> web.Response:
-    names = ("subject", "from", "reply_to") if has_sender else ("subject", "reply_to")
+def _shown(made: Preview, about: About) -> web.Response:
+    names = ("subject", "from", "reply_to")
     facts = [(name.replace("_", " ").capitalize(), str(made.facts[name])) for name in names if name in made.facts]
     if about.whose:
         facts.append(("Profile", about.whose))

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from console.control.distribution_versions import DiffLine
 from console.control.preview.offered import OfferedGroup
 from console.web.pages import Page
 from console.web.project_pages import ProjectPage
 
+View = Literal["", "phone", "desktop", "text"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PanePage(Page):
     """A message as it would look, for a frame: without a navigation, and nothing in it can do anything.
 
-    `failure` says why it cannot be made; `facts` are its subject and what else is known of it.
+    `failure` says why it cannot be made; `facts` are its subject and what else is known of it. `view` is the one way to
+    see it that is wanted, empty for all of them.
     """
 
     template: ClassVar[str] = "pane.html"
@@ -24,6 +27,7 @@ class PanePage(Page):
     html: str | None = None
     text: str = ""
     failure: str = ""
+    view: View = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -203,7 +203,8 @@ async def looked(
         return frames.failed("Preview", str(error))
     facts = [("Subject", shown.subject), ("Locale", shown.locale or "default")]
     about = bool(asked["customer"] or asked["message"])
-    return frames.shown("Preview", facts, shown.text, shown.html, shown.raw, is_about_somebody=about)
+    of = facts, shown.text, shown.html, shown.raw
+    return frames.shown("Preview", *of, is_about_somebody=about, view=mine.text("view"))
 
 
 def _problem(problem: Problem) -> str:

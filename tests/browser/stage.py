@@ -164,12 +164,18 @@ async def beside(tab: Any) -> int:
     return int(await tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
 
-async def until_previewed(tab: Any, selector: str, pane: str = ".pane") -> None:
-    """Wait until the pane beside an editor shows it on a phone. The next frame may replace the one that is asked."""
-    phone = tab.frame_locator(f"{pane} iframe:not(.coming)").frame_locator(".phone iframe")
+def previewed(tab: Any, view: str = "phone", pane: str = ".pane") -> Any:
+    """The message in the pane beside an editor, as it is seen in one way."""
+    frame = tab.frame_locator(f"{pane} iframe:not(.coming)")
+    return frame if view == "text" else frame.frame_locator(f".{view} iframe")
+
+
+async def until_previewed(tab: Any, selector: str, pane: str = ".pane", view: str = "phone") -> None:
+    """Wait until the pane beside an editor shows it. The next frame may replace the one that is asked."""
+    shown = previewed(tab, view, pane)
     for _ in range(20):
         try:
-            await phone.locator(selector).wait_for()
+            await shown.locator(selector).wait_for()
             return
         except Error as error:
             if tab.is_closed() or "has been closed" not in str(error):

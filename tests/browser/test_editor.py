@@ -26,6 +26,7 @@ from tests.browser.stage import (
     chromium,
     enter,
     keep_picture,
+    previewed,
     until_previewed,
     violations,
     window,
@@ -122,6 +123,41 @@ async def test_the_source_of_a_template_takes_variables_too(site: Site) -> None:
         await until_previewed(tab, "text=Jack Nowak")
         await tab.close()
         assert mine.faults == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("view", ["phone", "desktop", "text"])
+async def test_a_preview_stays_where_it_was_scrolled_to(site: Site, view: str) -> None:
+    """Reported elsewhere: each change of a text takes the preview back to its top."""
+    lines = "".join(f"<p>Line {number}</p>" for number in range(60))
+    async with browser() as opened, window(opened, site.base, 1440) as mine:
+        await enter(mine, "admin")
+        tab = await mine.show("/p/shop/templates/hello/sections")
+        await tab.fill("#f_3_body", f"{lines}<p>Old words</p>")
+        await until_previewed(tab, "text=Old words")
+        await tab.click(f".pane button[data-view={view}]")
+        mark = "pre" if view == "text" else "p:text-is('Line 30')"
+        await until_previewed(tab, mark, view=view)
+        marked = previewed(tab, view).locator(mark)
+        await tab.locator(".pane iframe.coming").wait_for(state="detached")
+        before = await marked.bounding_box()
+        await tab.hover(".pane")
+        await tab.mouse.wheel(0, 400)
+
+        async def moved() -> Any:
+            now = await marked.bounding_box()
+            return None if now == before else now
+
+        async with asyncio.timeout(60):
+            while (at := await moved()) is None:
+                await asyncio.sleep(0.05)
+            while (later := await marked.bounding_box()) != at:  # it may come to rest
+                at = later
+        await tab.fill("#f_3_body", f"{lines}<p>New words</p>")
+        await until_previewed(tab, "text=New words", view=view)
+        await tab.locator(".pane iframe.coming").wait_for(state="detached")
+        assert await marked.bounding_box() == at
+        assert not [one for one in mine.faults if "Blocked script execution" not in one]
 
 
 @pytest.mark.slow
@@ -265,7 +301,7 @@ async def test_emails_follow_what_is_written_beside_their_channels(site: Site) -
         await until_previewed(tab, "text=Bye Jack Nowak", SECOND)
         head = tab.frame_locator(f"{FIRST} iframe:not(.coming)").locator("dl")
         assert (await head.inner_text()).split("\n") == ["Subject", "First", "From", "The Shop <shop@shop.example>"]
-        inside = tab.frame_locator(f"{FIRST} iframe:not(.coming)").frame_locator(".phone iframe")
+        inside = previewed(tab, pane=FIRST)
         color = await inside.locator("text=Dear Jack Nowak").evaluate("one => getComputedStyle(one).color")
         assert color == "rgb(1, 2, 3)", "its styles are not those of the page's policy"
         held, asked = asyncio.Event(), list[str]()
@@ -277,7 +313,7 @@ async def test_emails_follow_what_is_written_beside_their_channels(site: Site) -
             await route.continue_()
 
         await tab.route(lambda url: "/distribution/email" in url, late)
-        async with tab.expect_request(lambda one: one.url.endswith("/distribution/email?channel=1")):
+        async with tab.expect_request(lambda one: "/distribution/email?channel=1" in one.url):
             await tab.fill("#channels_1_email_html", "<p>Old words</p>")
         async with tab.expect_response(lambda one: one.request.method == "POST" and "/edit" in one.url):
             await tab.fill("#channels_1_email_html", "<p>New {{ customer.email }}</p>")

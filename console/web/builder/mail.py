@@ -47,7 +47,7 @@ async def show(mine: ProjectVisit) -> web.Response:
         raise
     except TidingsError as error:
         return frames.failed(_TITLE, f"It cannot be made yet: {why_not(error)}", _LATER)
-    return _shown(made, about)
+    return _shown(made, about, mine.text("view"))
 
 
 async def _made(asked: Asked, source: Mapping[str, Any], about: About) -> Preview:
@@ -59,13 +59,14 @@ async def _made(asked: Asked, source: Mapping[str, Any], about: About) -> Previe
     return await asyncio.to_thread(message_of, asked, "email", source, known, about, rendering)
 
 
-def _shown(made: Preview, about: About) -> web.Response:
+def _shown(made: Preview, about: About, view: str) -> web.Response:
     names = ("subject", "from", "reply_to")
     facts = [(name.replace("_", " ").capitalize(), str(made.facts[name])) for name in names if name in made.facts]
     if about.whose:
         facts.append(("Profile", about.whose))
     text, html = str(made.facts.get("text", "")), made.facts.get("html")
-    return frames.shown(_TITLE, facts, text, html, made.raw, is_about_somebody=about.event is not None)
+    is_about_somebody = about.event is not None
+    return frames.shown(_TITLE, facts, text, html, made.raw, is_about_somebody=is_about_somebody, view=view)
 
 
 ROUTES: tuple[ProjectRoute, ...] = (ProjectRoute(MAIL_PATH, "distributions:write", show, "POST"),)

@@ -2,13 +2,15 @@
 (() => {
     "use strict";
     const WAIT_MS = 650, LONGEST_MS = 20000;
+    const SHOWN = "button[data-view][aria-pressed=true]";
     const form = document.querySelector("form.builder, .editor > form");
     const panes = [...document.querySelectorAll(".pane")], outputs = [...document.querySelectorAll(".output")];
     const waiting = new Set();
     let timer = 0, frames = 0, coming = null, asked = 0;
 
     // one after the other: a form goes to one place at a time. A frame of its own for each: another page in the same
-    // one would be a step of the back button
+    // one would be a step of the back button. What scrolls is around the frames, which are higher than most messages:
+    // a frame in which nothing runs cannot be asked how far down it is, and a new one begins at its top
     function next() {
         const [pane] = waiting;
         if (coming || !pane) return;
@@ -18,14 +20,16 @@
         frame.removeAttribute("src");
         frame.className = "coming";
         frame.name = `preview-${++frames}`; // browsers keep the name that a frame began with
-        pane.append(frame);
+        shown.parentElement.append(frame);
         const late = setTimeout(() => arrived(shown, frame), LONGEST_MS);
         frame.addEventListener("load", () => {
             clearTimeout(late);
             arrived(shown, frame);
         });
         const { action, target } = form;
-        form.action = pane.dataset.follows;
+        const address = new URL(pane.dataset.follows, location.href);
+        address.searchParams.set("view", pane.querySelector(SHOWN).dataset.view);
+        form.action = address.href;
         form.target = frame.name;
         form.submit(); // its own checks are for what is saved
         form.action = action;
@@ -37,7 +41,6 @@
         coming = null;
         frame.removeAttribute("class");
         shown.remove();
-        for (const button of form.querySelectorAll(`[formtarget="${shown.name}"]`)) button.formTarget = frame.name;
         next();
     }
 
@@ -71,5 +74,25 @@
         }, WAIT_MS);
     });
     form.addEventListener("submit", () => clearTimeout(timer));
-    show(panes.filter((pane) => !pane.querySelector("iframe").hasAttribute("src")));
+
+    for (const pane of panes) {
+        const room = pane.querySelector(".room"), frame = room.firstElementChild;
+        const views = [...pane.querySelectorAll("button[data-view]")];
+        pane.classList.add("follows");
+        room.tabIndex = 0;
+        frame.className = "coming"; // it has all views below each other
+        views[0].parentElement.hidden = false;
+        for (const button of form.querySelectorAll(`[formtarget="${frame.name}"]`))
+            button.addEventListener("click", (event) => {
+                event.preventDefault();
+                show([pane]);
+            });
+        for (const button of views)
+            button.addEventListener("click", () => {
+                for (const one of views) one.setAttribute("aria-pressed", one === button);
+                room.scrollTop = 0;
+                show([pane]);
+            });
+    }
+    show(panes);
 })();

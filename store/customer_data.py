@@ -95,7 +95,7 @@ NOTHING_OF_CUSTOMERS: Mapping[str, str] = {
     **dict.fromkeys(
         (
             "distribution_versions", "deleted_distributions", "templates", "attached_files", "named_templates",
-            "named_template_versions",
+            "named_template_versions", "names",
             "campaigns", "campaign_versions", "segments", "segment_behaviours", "projects", "accounts", "managed",
         ),
         _AUTHORS,

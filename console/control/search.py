@@ -11,7 +11,7 @@ import asyncpg
 from console.control.customer_search import LONGEST_SOUGHT
 from schemas.errors import BadQuestion
 from schemas.formats.search_keys import folded
-from store.names import NAMED_KINDS, Named, NamedKind, named
+from store.names import Named, NamedKind, find_names
 from streams.values.wording import invalid_kind
 
 T = TypeVar("T")
@@ -28,13 +28,12 @@ class Matches(Generic[T]):
 async def find(
     pool: asyncpg.Pool, project_id: str, sought: Sequence[str], kinds: Collection[NamedKind], most: int
 ) -> Mapping[NamedKind, Matches[Named]]:
-    """Things of some kinds that have all words in their name or id, by kind. Raises TryLater."""
-    things = await named(pool, project_id, kinds)
-    return {
-        kind: matches([one for one in things if one.kind == kind], lambda one: (one.name, one.id), sought, most)
-        for kind in NAMED_KINDS
-        if kind in kinds
-    }
+    """Things of some kinds that have all words in their name or id, by kind: of those that fit alike, by id.
+
+    Raises TryLater.
+    """
+    found = await find_names(pool, project_id, kinds, sought, most)
+    return {kind: Matches(one.first, one.number) for kind, one in found.items()}
 
 
 def sought_words(text: str) -> Sequence[str]:

@@ -608,6 +608,7 @@ ALONE_BY_MACHINES = {
         for name in ("begin_sign_in", "begin_adding", "take_sign_in", "take_adding")
     },
     "users.hash_again": "the same password, by what is usual now",
+    "names.keep_name_keys": "names that are there, as a search compares them",
     "codes.count_expirations": "codes that publishers claimed",
     "codes.count_claimed": "codes that publishers claimed",
     "control.forget_outbox": "Kafka has it",

@@ -113,3 +113,14 @@ async def test_those_beyond_the_first_are_counted(pool: asyncpg.Pool, most: int)
     await keep(pool, *(segment(f"s{number}", f"Many {number}") for number in range(5)))
     one = (await find(pool, "shop", ["many"], ["segment"], most))["segment"]
     assert (len(one.best), one.number) == (most, 5)
+
+
+async def test_a_search_waits_for_nobody_who_changes_a_name(pool: asyncpg.Pool) -> None:
+    """Reported elsewhere: two who rename and look up each other's rows in two orders stop each other."""
+    await keep(pool, segment("one", "Before"))
+    assert await found(pool, "before") == ["Before"]
+    await keep(pool, segment("two", "Before two"))
+    async with pool.acquire() as other, other.transaction():
+        await other.execute("""update segments set definition = definition || '{"name": "After"}'""")
+        assert await found(pool, "before") == ["Before"], "what is new and being changed is found once that is done"
+    assert (await found(pool, "before"), await found(pool, "after")) == ([], ["After", "After"])

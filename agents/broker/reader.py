@@ -24,6 +24,8 @@ Fetched = Message
 _TIMEOUT = 10.0
 _LEAD_SECONDS = 30.0
 """Waited for a broker to lead a partition: a busy one is slow to take up a topic that was just made."""
+_QUIET_SECONDS = 1.0
+"""Without a record, until it is asked what retention has left of those that were there."""
 _RENEW_SECONDS = 3.0
 """A consumer that is refused for so long is replaced."""
 
@@ -44,6 +46,7 @@ class TopicReader:
         extra = {
             "group.id": "tidings-console",
             "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",  # of a place that retention takes out meanwhile
             "isolation.level": "read_committed",
             "fetch.queue.backoff.ms": 5,
             "log_level": 0,
@@ -111,18 +114,21 @@ class TopicReader:
         self._consumer.assign(
             [TopicPartition(self.name, number, start.get(number, OFFSET_BEGINNING)) for number in left]
         )
-        deadline = time.monotonic() + _TIMEOUT
+        deadline, look_at = time.monotonic() + _TIMEOUT, time.monotonic() + _QUIET_SECONDS
         while left:
             for message in self._poll(0.2):
-                deadline = time.monotonic() + _TIMEOUT
                 if message.partition() in left:
                     yield message
-                    deadline = time.monotonic() + _TIMEOUT  # whoever reads may have taken long
+                deadline = time.monotonic() + _TIMEOUT  # whoever reads may have taken long
+                look_at = time.monotonic() + _QUIET_SECONDS
             for place in self._consumer.position([TopicPartition(self.name, number) for number in left]):
                 if place.offset >= left[place.partition]:
                     del left[place.partition]
             if time.monotonic() > deadline:
                 raise self._stopped_answering()
+            if time.monotonic() > look_at:
+                left = {one: end for one, end in left.items() if self.bounds(one)[0] < end}
+                look_at = time.monotonic() + _QUIET_SECONDS
 
     def _stopped_answering(self) -> TryLater:
         self._renewed.renew()

@@ -6,7 +6,7 @@ functions of `avro_read.py`, and so is every error. Writers are made in `avro_st
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, get_origin
 
 import msgspec
@@ -169,6 +169,38 @@ class ReaderSource:
             self._record(kind, hint, into)
         else:
             source.add(f"{into}, at = {source.known(self._of(kind, hint))}(raw, at)")
+
+
+Fields = Sequence[tuple[Any, bool, Read]]
+"""Name, whether it is a union of null and something, and how it is read when it is there."""
+
+
+def fields_reader(fields: Fields, read_text: Read) -> Read:
+    """Reads the fields of a record into a mapping, nulls left out. Texts that are read so are mostly read in place."""
+    source = Source("def read(raw, at):", read_text=read_text, no_arm=_no_arm)
+    source.add("out, whole = {}, len(raw)")
+    for name, optional, read in fields:
+        into = f"out[{source.known(name)}]"  # never the name itself: others' schemas are read, too
+        if optional:
+            source.add("arm = raw[at]", "at += 1", "if arm:")
+            source.deeper(1)
+            source.add("if arm != 2:", "    no_arm(arm)")
+        if read is read_text:
+            source.add("size = raw[at]", "end = at + 1 + (size >> 1)")
+            source.add("if size < 0x80 and not size & 1 and end <= whole:")  # up to 63 bytes
+            source.add(f"    {into} = raw[at + 1 : end].decode()", "    at = end", "else:")
+            source.add(f"    {into}, at = read_text(raw, at)")
+        else:
+            source.add(f"{into}, at = {source.known(read)}(raw, at)")
+        if optional:
+            source.deeper(-1)
+    source.add("return out, at")
+    made: Read = source.function("read")
+    return made
+
+
+def _no_arm(arm: int) -> None:
+    raise ValueError(f"a union of two has no arm {arm / 2:g}")
 
 
 def is_struct(hint: Any) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 Write = Callable[[bytearray, Any], None]
@@ -39,8 +40,9 @@ MISFIT = (TypeError, ValueError, LookupError, AttributeError, struct.error)
 """Errors of a value that does not fit its schema."""
 
 
+@lru_cache(maxsize=256, typed=True)
 def long_piece(value: Any) -> str:
-    """A whole number that 64 bits hold."""
+    """A whole number that 64 bits hold; the latest are kept, since of many records some are the same: a revision."""
     if type(value) is not int:
         if type(value) is not float or not value.is_integer():
             raise TypeError(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -132,3 +133,14 @@ def test_a_wrong_value_in_a_struct_is_told_as_it_is_field_by_field() -> None:
     ):
         with pytest.raises((TypeError, ValueError, AttributeError), match=said):
             WRITE(out, msgspec.structs.replace(DECISION, **wrong))
+
+
+def test_what_equals_a_number_that_was_written_is_judged_by_its_own_kind() -> None:
+    def of(version: Any) -> bytes | str:
+        told = msgspec.structs.replace(DECISION.distribution, version=version)
+        return outcome(WRITE, msgspec.structs.replace(DECISION, distribution=told))
+
+    assert of(1.0) == of(1)
+    assert of(2.0**40) == of(2**40)
+    for wrong in (True, Decimal(1), Decimal(2**40)):
+        assert str(of(wrong)).startswith("TypeError"), wrong

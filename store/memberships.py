@@ -13,7 +13,7 @@ from store.postgres import passing_errors
 from store.sql import queries
 
 BATCH_SIZE = 2000
-"""Changes that are told of in one transaction."""
+"""Customers, about, who are told of in one transaction."""
 
 
 class Standing(NamedTuple):

@@ -9,13 +9,15 @@ set revision = greatest(revision + 1, (extract(epoch from clock_timestamp()) * 1
 returning revision, complete_on, clock_timestamp() as now;
 
 -- name: take_changes
--- The oldest customers whose memberships have to be told, and what they are in. They are forgotten with the end of the
--- transaction, when Kafka has acknowledged them.
-with taken as (
-    delete from membership_changes
-    where id = any(array(select id from membership_changes order by id limit $1))
-    returning project_id, customer_id
-), whose as (select distinct project_id, customer_id from taken)
+-- Customers whose memberships have to be told, $1 of them and as many as the last row holds, the oldest first, and what
+-- they are in. They are forgotten with the end of the transaction, when Kafka has acknowledged them.
+with oldest as (
+    select id, sum(customers) over (order by id) - customers as before
+    from (select id, customers from membership_changes order by id limit $1) as first
+), taken as (
+    delete from membership_changes where id = any(array(select id from oldest where before < $1))
+    returning project_id, customer_ids
+), whose as (select distinct project_id, customer_id from taken cross join unnest(customer_ids) as u (customer_id))
 :standings;
 
 -- name: memberships_of
@@ -24,13 +26,14 @@ with whose as (select distinct * from unnest($1::text[], $2::text[]) as u (proje
 :standings;
 
 -- name: standings
--- Of some customers, what they are in.
-select w.project_id, w.customer_id, c.customer_id is not null as is_there,
-       coalesce(array_agg(m.segment_id order by m.segment_id collate "C") filter (where m.is_member), '{}') as segments
+-- Of some customers, what they are in: looked up one by one, also where a plan was made while the tables were small.
+select w.project_id, w.customer_id,
+       coalesce((select true from segment_customers c
+                 where c.project_id = w.project_id and c.customer_id = w.customer_id), false) as is_there,
+       array(select m.segment_id from segment_memberships m
+             where m.project_id = w.project_id and m.customer_id = w.customer_id and m.is_member
+             order by m.segment_id collate "C") as segments
 from whose w
-left join segment_customers c using (project_id, customer_id)
-left join segment_memberships m using (project_id, customer_id)
-group by w.project_id, w.customer_id, c.customer_id
 
 -- name: is_complete
 -- Whatever was known at the start is told.
@@ -43,13 +46,18 @@ update membership_telling set complete_on = $1;
 -- name: tell_again
 -- The topic may have lost what it held: every customer of whom a membership was ever known is told again.
 with again as (
-    insert into membership_changes (project_id, customer_id)
-    select project_id, customer_id from segment_memberships group by project_id, customer_id returning id
+    insert into membership_changes (project_id, customer_ids, customers)
+    select project_id, array_agg(customer_id), count(*)
+    from (
+        select project_id, customer_id, (row_number() over (order by project_id, customer_id) - 1) / 1000 as part
+        from segment_memberships group by project_id, customer_id
+    ) one
+    group by project_id, part order by project_id, part returning id, customers
 )
 update membership_telling set complete_on = 0,
     complete_after = greatest(complete_after, (select coalesce(max(id), 0) from again))
-returning (select count(*) from again);
+returning (select coalesce(sum(customers), 0) from again);
 
 -- name: waiting
 -- How many changes wait, and how many partitions were told that all is told.
-select (select count(*) from membership_changes) as changes, complete_on from membership_telling;
+select (select coalesce(sum(customers), 0) from membership_changes) as changes, complete_on from membership_telling;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -121,6 +122,32 @@ async def test_what_dies_before_kafka_has_it_is_told_again_as_it_is_by_then(
     assert await stage.segments.changes.untold() == (0, 4)
 
 
+async def test_customers_who_leave_one_segment_for_another_are_noted_by_statement_and_told_once(
+    stage: Stage, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by, count = stage.segmenter(), 30
+    await stage.apply("gold", when=GOLD)
+    await stage.apply("tin", when={"customer.metadata.tier": "tin"})
+    await stage.compute(by)
+    stage.now += timedelta(minutes=1)
+    await stage.take(by, *(stage.record(f"c{number}", tier="gold") for number in range(count)))
+    with monkeypatch.context() as held:
+        held.setattr(by.memberships, "tell", _nothing_is_told)
+        await stage.take(by, *(stage.record(f"c{number}", tier="tin") for number in range(count)))
+    rows = await pool.fetch("select customers, cardinality(customer_ids) as ids from membership_changes")
+    assert [tuple(row) for row in rows] == [(count, count)] * 2, "one of those who left, one of those who entered"
+    await by.memberships.tell()
+    with TopicReader(stage.wiring, "memberships") as reader:
+        keys = [message.key() for message in reader.until_now() if message.key() != COMPLETE_KEY]
+    assert Counter(keys) == {f"c{number}".encode(): 2 for number in range(count)}
+    assert set(map(tuple, (ids or [] for ids in told(stage.wiring).values()))) == {("tin",)}
+    assert await stage.segments.changes.untold() == (0, 4)
+
+
+async def _nothing_is_told() -> int:
+    return 0
+
+
 async def test_processes_that_tell_at_once_leave_what_postgres_says(stage: Stage) -> None:
     rng, crew = random.Random(3), [stage.segmenter() for _ in range(3)]
     await stage.apply("gold", when=GOLD)
@@ -191,6 +218,24 @@ async def test_all_is_told_again_where_the_topic_lost_it(stage: Stage) -> None:
     await by.memberships.tell()
     assert told(stage.wiring) == {b"c1": ["gold"]}
     assert len(completed(stage.wiring)) == 8
+
+
+async def test_a_page_ends_behind_the_row_that_fills_it(stage: Stage, pool: asyncpg.Pool) -> None:
+    """Rows hold as many customers as a statement changed, up to a thousand."""
+    by, count = stage.segmenter(), 2 * BATCH_SIZE + 500
+    await stage.apply("gold", members=["x"])
+    await stage.compute(by)
+    await pool.execute(
+        "insert into segment_memberships (project_id, customer_id, segment_id, is_member, number, since)"
+        " select 'shop', 'c' || n, 'gold', true, 1, now() from generate_series(1, $1) n",
+        count,
+    )
+    rows = await pool.fetch("select customers from membership_changes order by id")
+    assert [row["customers"] for row in rows] == [1000, 1000, 1000, 1000, 500]
+    assert await stage.segments.changes.untold() == (count, 4)
+    told_of = [await by.memberships._teller.tell() for _ in range(4)]
+    assert told_of == [BATCH_SIZE, BATCH_SIZE, 500, 0]
+    assert set(told(stage.wiring)) == {f"c{number}".encode() for number in range(1, count + 1)}
 
 
 async def test_a_trial_judges_by_what_is_in_postgres(stage: Stage) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ from schemas.suppression import customer_keys
 from store.behaviours import BehaviourRows
 from store.clock import DatabaseClock, database_now
 from store.erasure import suppressed
-from store.sql import joined, listed, queries, together
+from store.sql import joined, listed, moments, queries, together
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,13 @@ class EventRow(NamedTuple):
     partition: int
     key: str
     event: bytes
+
+    @staticmethod
+    def of_outbox(row: Mapping[str, Any]) -> list[EventRow]:
+        """The events of one transaction; those of earlier releases stand in three columns."""
+        if row["packed"] is None:
+            return [EventRow(*one) for one in zip(row["partitions"], row["keys"], row["events"], strict=True)]
+        return msgspec.msgpack.decode(row["packed"], type=list[EventRow])
 
 
 _OF_STATE = slice(0, 7)
@@ -203,7 +210,7 @@ class SegmentTransaction:
             customers, segments, are_members, numbers, since = zip(*rows, strict=True)
             whose = joined(customers), joined(segments)
             self._put(
-                self._sql["put_memberships"], project_id, *whose, listed(are_members), listed(numbers), list(since)
+                self._sql["put_memberships"], project_id, *whose, listed(are_members), listed(numbers), moments(since)
             )
 
     async def put_unjudged(self, project_id: str, ids: Sequence[str], rows: Sequence[tuple[str, str, str]]) -> None:
@@ -217,6 +224,7 @@ class SegmentTransaction:
     async def put_customers(self, project_id: str, profiles: Sequence[Profile]) -> None:
         """Each customer at most once."""
         if profiles:
+            source_ids, *keys = zip(*map(_keys, profiles), strict=True)
             self._put(
                 self._sql["put_customers"],
                 project_id,
@@ -224,8 +232,9 @@ class SegmentTransaction:
                 listed([one.partition for one in profiles]),
                 listed([one.epoch for one in profiles]),
                 [one.row for one in profiles],
-                [one.due_at for one in profiles],
-                *map(list, zip(*map(_keys, profiles), strict=True)),
+                moments([one.due_at for one in profiles]),
+                list(source_ids),
+                *(joined(map(_or_empty, column)) for column in keys),
             )
 
     async def put_due(self, project_id: str, due: Sequence[tuple[str, datetime | None]]) -> None:
@@ -237,8 +246,7 @@ class SegmentTransaction:
     async def put_events(self, events: Sequence[EventRow]) -> None:
         """Put events that Kafka has to get once this work is kept, in order."""
         if events:
-            partitions, keys, told = zip(*events, strict=True)
-            self._put(self._sql["add_to_outbox"], listed(partitions), list(keys), list(told))
+            self._put(self._sql["add_to_outbox"], msgspec.msgpack.encode(events))
 
     async def erase(self, project_id: str, ids: Sequence[str]) -> None:
         """Forget customers; of suppressions of their addresses the hashes stay."""
@@ -255,6 +263,11 @@ def _profiles(rows: Sequence[asyncpg.Record]) -> dict[str, Profile]:
         row["customer_id"]: Profile(row["customer_id"], row["partition"], row["epoch"], row["profile"], row["due_at"])
         for row in rows
     }
+
+
+def _or_empty(key: str | None) -> str:
+    """As it is joined: no key is empty, and of the blanks in one U+001F would be."""
+    return key or ""
 
 
 def _keys(one: Profile) -> SearchKeys:

@@ -187,8 +187,7 @@ class Segments:
         while taken == _OUTBOX_BATCH:
             async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
                 rows = await connection.fetch(self._sql["take_outbox"], _OUTBOX_BATCH)
-                columns = [(row["partitions"], row["keys"], row["events"]) for row in rows]
-                events = [EventRow(*one) for three in columns for one in zip(*three, strict=True)]
+                events = [event for row in rows for event in EventRow.of_outbox(row)]
                 if events:
                     await publish(events)
             published, taken = published + len(events), len(rows)

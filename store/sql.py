@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,18 @@ def joined(texts: Iterable[str]) -> str:
 def listed(values: Iterable[bool | int]) -> str:
     """Numbers, or yes and no, as a text that is cast to an array; see `joined`."""
     return f"{{{','.join(map(str, values))}}}"
+
+
+def moments(values: Iterable[datetime | None]) -> str:
+    """Moments, or none, as a text that is cast to an array of timestamptz; see `joined`."""
+    written: list[str] = []
+    last: datetime | None = None
+    text = "NULL"
+    for value in values:  # the same one after the other, mostly
+        if value is not last:
+            last, text = value, "NULL" if value is None else value.isoformat()
+        written.append(text)
+    return f"{{{','.join(written)}}}"
 
 
 def _moved(by: int, parameter: re.Match[str]) -> str:

@@ -151,7 +151,7 @@ update segments set computed_version = version where project_id = $1 and segment
 -- What has changed.
 insert into segment_memberships (project_id, customer_id, segment_id, is_member, number, since)
 select $1, * from unnest((string_to_array($2, chr(31)))[2:], (string_to_array($3, chr(31)))[2:],
-                         $4::text::boolean[], $5::text::bigint[], $6::timestamptz[])
+                         $4::text::boolean[], $5::text::bigint[], $6::text::timestamptz[])
 on conflict (project_id, customer_id, segment_id) do update set
     is_member = excluded.is_member, number = excluded.number, since = excluded.since;
 
@@ -165,8 +165,12 @@ on conflict do nothing returning customer_id;
 -- Profiles, and when to look at them again. What is as it was is not written again: upstream sends all of them, at times.
 insert into segment_customers (project_id, customer_id, partition, epoch, profile, due_at, source_id, email_key,
                                phone_key, name_key, turned_name_key)
-select $1, * from unnest((string_to_array($2, chr(31)))[2:], $3::text::integer[], $4::text::bigint[], $5::bytea[],
-                         $6::timestamptz[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[])
+select $1, customer_id, partition, epoch, profile, due_at, source_id, nullif(email_key, ''), nullif(phone_key, ''),
+       nullif(name_key, ''), nullif(turned_name_key, '')
+from unnest((string_to_array($2, chr(31)))[2:], $3::text::integer[], $4::text::bigint[], $5::bytea[],
+            $6::text::timestamptz[], $7::text[], (string_to_array($8, chr(31)))[2:], (string_to_array($9, chr(31)))[2:],
+            (string_to_array($10, chr(31)))[2:], (string_to_array($11, chr(31)))[2:])
+    as n (customer_id, partition, epoch, profile, due_at, source_id, email_key, phone_key, name_key, turned_name_key)
 on conflict (project_id, customer_id) do update set
     partition = excluded.partition, epoch = excluded.epoch, profile = excluded.profile, due_at = excluded.due_at,
     source_id = excluded.source_id, email_key = excluded.email_key, phone_key = excluded.phone_key,
@@ -185,7 +189,7 @@ where c.project_id = $1 and c.customer_id = n.customer_id;
 
 -- name: add_to_outbox
 -- What Kafka has to be told of a transaction.
-insert into segment_outbox (partitions, keys, events) values ($1::text::integer[], $2::text[], $3::bytea[]);
+insert into segment_outbox (packed) values ($1);
 
 -- name: take_outbox
 -- The oldest entries, forgotten with the end of the transaction, when Kafka has acknowledged them; one process at a time,
@@ -193,9 +197,9 @@ insert into segment_outbox (partitions, keys, events) values ($1::text::integer[
 with taken as (
     delete from segment_outbox
     where id = any(array(select id from segment_outbox order by id limit $1 for update))
-    returning id, partitions, keys, events
+    returning id, packed, partitions, keys, events
 )
-select partitions, keys, events from taken order by id;
+select packed, partitions, keys, events from taken order by id;
 
 -- name: clear_unjudged
 -- Whatever segments could not judge of some customers until now and can judge again.

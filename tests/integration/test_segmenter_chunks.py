@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +16,7 @@ from agents.wiring import Wiring
 from schemas.formats.search_keys import search_keys
 from store.clock import database_now
 from store.known_customers import KnownCustomers
-from store.segment_transaction import Profile
+from store.segment_transaction import EventRow, Profile
 from store.segments import Segments
 from store.sql import queries
 from tests.integration.test_segments import GOLD, Stage
@@ -247,3 +247,19 @@ async def test_processes_that_take_the_same_chunk_at_once_bring_it_in_once(stage
     left = {("left", f"c{number}"): 4 for number in range(10, 20)}
     assert told == entered | left, "each change once, whoever told it"
     assert await stage.members("gold") == sorted(f"c{number}" for number in range(20))
+
+
+async def test_what_an_earlier_release_left_in_the_outbox_goes_out_first(stage: Stage, pool: asyncpg.Pool) -> None:
+    one, told = stage.segmenter(), list[EventRow]()
+    old, new = [EventRow(1, "ż", b"\0a"), EventRow(0, "c2", b"")], [EventRow(1, "ż", b"b"), EventRow(2, "\x1e", b"c")]
+    columns = [list(column) for column in zip(*old, strict=True)]
+    await pool.execute("insert into segment_outbox (partitions, keys, events) values ($1, $2, $3)", *columns)
+    async with one._segments.transaction() as work:
+        await work.put_events(new)
+
+    async def publish(events: Sequence[EventRow]) -> None:
+        told.extend(events)
+
+    assert await one._segments.publish_outbox(publish) == len(old + new)
+    assert told == old + new
+    assert await one._segments.publish_outbox(publish) == 0

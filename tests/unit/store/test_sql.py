@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,13 @@ def test_numbers_and_yes_and_no_go_as_the_text_of_an_array() -> None:
     assert sql.listed([1, -2, 2**63 - 1]) == "{1,-2,9223372036854775807}"
     assert sql.listed([True, False]) == "{True,False}"
     assert sql.listed([]) == "{}"
+
+
+def test_moments_go_as_the_text_of_an_array() -> None:
+    noon = datetime(2026, 3, 1, 12, 0, 0, 5, tzinfo=UTC)
+    there = noon.astimezone(timezone(timedelta(hours=5, minutes=45)))
+    assert sql.moments([noon, noon, None, None, there]) == (
+        "{2026-03-01T12:00:00.000005+00:00,2026-03-01T12:00:00.000005+00:00,NULL,NULL,2026-03-01T17:45:00.000005+05:45}"
+    )
+    assert sql.moments([None, noon.replace(microsecond=0)]) == "{NULL,2026-03-01T12:00:00+00:00}"
+    assert sql.moments([]) == "{}"

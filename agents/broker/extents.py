@@ -53,6 +53,12 @@ class Extents:
             made = self._made = Admin(self._wire.kafka)
         return made
 
+    def close(self) -> None:
+        """Disconnect, until the next question."""
+        made, self._made = self._made, None
+        if made is not None:
+            made.close()
+
     def read(self, topics: Iterable[str], key: bytes | None = None) -> list[Extent]:
         """Every partition of some topics, named without prefix; with a key, the one of each that has its records.
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from agents.broker.extents import Extents
 from agents.broker.renewed import RenewedConsumer
 from agents.broker.wire import Wire
 from schemas.closed import CHANNELS, Role, members
@@ -61,16 +62,17 @@ class Lag:
 
 
 class LagReader:
-    """Asks the broker; one connection a group for as many questions as are needed."""
+    """Asks the broker; one connection a group, and one for all, for as many questions as are needed."""
 
     def __init__(self, wire: Wire, roles: tuple[str, ...] = members(Role)) -> None:
-        self._wire, self.roles = wire, roles
+        self._wire, self.roles, self._extents = wire, roles, Extents(wire, patience=_TIMEOUT)
         self._consumers = {role: RenewedConsumer(partial(self._consumer, wire.group(role))) for role in roles}
 
     def close(self) -> None:
         """Disconnect."""
         for one in self._consumers.values():
             one.close()
+        self._extents.close()
 
     def _consumer(self, group: str) -> Consumer:
         """Never subscribes, so it is no member of the group: it only reads what the group has committed."""
@@ -85,19 +87,22 @@ class LagReader:
         return [lag for role in roles or self.roles for lag in self._of_role(role, topics)]
 
     def _of_role(self, role: str, topics: Collection[str] | None) -> list[Lag]:
+        names = [topic for topic in READS[role] if topics is None or topic in topics]
         try:
-            return list(self._asked(self._consumers[role].now, role, topics))
+            committed = self._committed(self._consumers[role].now, [self._wire.topic(one) for one in names])
         except KafkaException as error:
             self._consumers[role].renew()
             raise TryLater(f"Kafka does not answer: {error.args[0].str()}") from error
+        group = self._wire.group(role)
+        return [  # the ends after the commits: an earlier one could be before what was committed since
+            Lag(group, one.topic, one.partition, committed.get((one.topic, one.partition)), one.end, one.start)
+            for one in self._extents.read(names)
+        ]
 
-    def _asked(self, consumer: Consumer, role: str, topics: Collection[str] | None) -> Iterator[Lag]:
+    def _committed(self, consumer: Consumer, names: list[str]) -> dict[tuple[str, int], int]:
         listed = consumer.list_topics(timeout=_TIMEOUT).topics
-        names = [self._wire.topic(topic) for topic in READS[role] if topics is None or topic in topics]
         places = [
             TopicPartition(name, number) for name in names if name in listed for number in listed[name].partitions
         ]
-        for place in consumer.committed(places, timeout=_TIMEOUT) if places else []:
-            start, end = consumer.get_watermark_offsets(place, timeout=_TIMEOUT)
-            committed = place.offset if place.offset >= 0 else None
-            yield Lag(self._wire.group(role), place.topic, place.partition, committed, end, start)
+        found = consumer.committed(places, timeout=_TIMEOUT) if places else []
+        return {(place.topic, place.partition): place.offset for place in found if place.offset >= 0}

@@ -64,15 +64,24 @@ class Extents:
 
         A topic that does not exist has none. Blocks. Raises TryLater while Kafka is away.
         """
-        with self._passing_errors() as deadline:
+        return self.of(self.places(topics, key))
+
+    def places(self, topics: Iterable[str], key: bytes | None = None) -> list[Place]:
+        """The partitions alone that `read` tells of. Blocks. Raises TryLater while Kafka is away."""
+        with self._passing_errors():
             listed = self._admin.list_topics(timeout=self._patience).topics  # to name one could create it
-            names = [name for name in map(self._wire.topic, topics) if name in listed]
-            places = [TopicPartition(name, one) for name in names for one in _of(key, sorted(listed[name].partitions))]
-            if not places:
-                return []
+        names = [name for name in map(self._wire.topic, topics) if name in listed]
+        return [(name, one) for name in names for one in _of(key, sorted(listed[name].partitions))]
+
+    def of(self, places: Iterable[Place]) -> list[Extent]:
+        """Some partitions that there are. Blocks. Raises TryLater while Kafka is away."""
+        asked = [TopicPartition(*one) for one in places]
+        if not asked:
+            return []
+        with self._passing_errors() as deadline:
             which = OffsetSpec.earliest(), OffsetSpec.latest()
-            starts, ends = self._asked(deadline, *(dict.fromkeys(places, one) for one in which))
-        return [Extent(one.topic, one.partition, starts[one].offset, ends[one].offset) for one in places]
+            starts, ends = self._asked(deadline, *(dict.fromkeys(asked, one) for one in which))
+        return [Extent(one.topic, one.partition, starts[one].offset, ends[one].offset) for one in asked]
 
     def first_after(self, stamps: Mapping[Place, int]) -> dict[Place, int]:
         """The time of the first record of each partition that is later than a time, both in Unix milliseconds.
@@ -89,7 +98,10 @@ class Extents:
     def _asked(
         self, deadline: float, *questions: Mapping[TopicPartition, OffsetSpec]
     ) -> list[dict[TopicPartition, Any]]:
-        """Answers by partition to questions asked at once; a broker that has just started may not lead it yet."""
+        """Answers by partition to questions asked at once; a broker that has just started may not lead it yet.
+
+        Each try is another client's: one that knew a leader of before keeps asking it (FENCED_LEADER_EPOCH).
+        """
         committed = IsolationLevel.READ_COMMITTED
         while True:
             left = max(0.1, deadline - time.monotonic())
@@ -100,13 +112,17 @@ class Extents:
             try:
                 return [{place: offset_of(answer, left + _MORE) for place, answer in one.items()} for one in asked]
             except (KafkaException, TryLater):
+                self._made = None
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.1)
 
     @contextmanager
     def _passing_errors(self) -> Iterator[float]:
-        """The moment until which to wait. A client that had no answer is replaced: see `renewed.py`."""
+        """The moment until which to wait. A client that had no answer is replaced: see `renewed.py`.
+
+        Another thread may be asking by the old one, so that is closed when nobody holds it.
+        """
         try:
             yield time.monotonic() + self._patience
         except (KafkaException, TryLater) as error:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from confluent_kafka import KafkaException
+from confluent_kafka.admin import ConsumerGroupDescription
 
 from agents.broker.admin import Admin, answer_of
 from agents.broker.lag import Lag, LagReader
@@ -15,6 +16,8 @@ from schemas.closed import Role, members
 from schemas.errors import TryLater
 
 _TIMEOUT = 10.0
+_MORE = 1.0
+"""Seconds that an answer is waited for beyond the question's own, which ends with the client's words for it."""
 NOBODY = "nobody"
 
 Place = tuple[str, int]
@@ -32,6 +35,14 @@ class Member:
     rate: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Every process of every group, `nobody` for partitions without one, and how far each partition is."""
+
+    members: list[Member]
+    lags: list[Lag]
+
+
 class Groups:
     """The groups of all roles. Call `read` again and again; the rate is what was committed since the last time."""
 
@@ -41,17 +52,18 @@ class Groups:
         self._lag = LagReader(wire)
         self._before: tuple[float, dict[tuple[str, Place], int]] | None = None
 
-    def read(self) -> list[Member]:
-        """Every process, and `nobody` for partitions without one. Raises TryLater while Kafka is away."""
+    def close(self) -> None:
+        """Disconnect."""
+        self._lag.close()
+        self._admin.close()
+
+    def read(self) -> Seen:
+        """All of them at this moment. Raises TryLater while Kafka is away."""
         now, lags = time.monotonic(), self._lag.read()
-        owners = {role: self._owners(role) for role in members(Role)}
+        owners = _owners(self._admin, self._wire, members(Role))
         rows = [row for role in members(Role) for row in self._of_role(role, owners[role], lags, now)]
         self._before = now, {(lag.group, (lag.topic, lag.partition)): lag.committed or 0 for lag in lags}
-        return rows
-
-    def processes(self, role: Role) -> set[str]:
-        """The processes of a role that have partitions at this moment. Raises TryLater while Kafka is away."""
-        return set(self._owners(role).values())
+        return Seen(rows, lags)
 
     def _of_role(self, role: str, owners: dict[Place, str], lags: list[Lag], now: float) -> Iterator[Member]:
         group = self._wire.group(role)
@@ -67,15 +79,27 @@ class Groups:
         moved = sum((lag.committed or 0) - committed.get((lag.group, (lag.topic, lag.partition)), 0) for lag in lags)
         return max(0.0, moved / (now - then))
 
-    def _owners(self, role: str) -> dict[Place, str]:
-        try:
-            (future,) = self._admin.describe_consumer_groups([self._wire.group(role)]).values()
-            found = answer_of(future, _TIMEOUT)
-        except KafkaException as error:
-            raise TryLater(f"Kafka does not answer: {error.args[0].str()}") from error
-        return {
-            (place.topic, place.partition): member.group_instance_id or member.client_id
-            for member in found.members
-            if member.assignment
-            for place in member.assignment.topic_partitions
-        }
+
+def processes(wire: Wire, role: Role) -> set[str]:
+    """The processes of a role that have partitions at this moment. Raises TryLater while Kafka is away."""
+    with Admin(wire.kafka) as admin:
+        return set(_owners(admin, wire, [role])[role].values())
+
+
+def _owners(admin: Admin, wire: Wire, roles: Iterable[str]) -> dict[str, dict[Place, str]]:
+    """The process that has each partition, by role."""
+    groups = {wire.group(role): role for role in roles}
+    try:
+        asked = admin.describe_consumer_groups(list(groups), request_timeout=_TIMEOUT)
+        return {groups[group]: _places(answer_of(answer, _TIMEOUT + _MORE)) for group, answer in asked.items()}
+    except KafkaException as error:
+        raise TryLater(f"Kafka does not answer: {error.args[0].str()}") from error
+
+
+def _places(group: ConsumerGroupDescription) -> dict[Place, str]:
+    return {
+        (place.topic, place.partition): member.group_instance_id or member.client_id
+        for member in group.members
+        if member.assignment
+        for place in member.assignment.topic_partitions
+    }

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from agents.broker.extents import Extents
+from agents.broker.extents import Extents, Place
 from agents.broker.renewed import RenewedConsumer
 from agents.broker.wire import Wire
 from schemas.closed import CHANNELS, Role, members
@@ -84,25 +86,31 @@ class LagReader:
 
         Raises TryLater while Kafka is away or its coordinator is loading.
         """
-        return [lag for role in roles or self.roles for lag in self._of_role(role, topics)]
+        reads = {
+            role: [topic for topic in READS[role] if topics is None or topic in topics] for role in roles or self.roles
+        }
+        places = defaultdict[str, list[Place]](list)
+        for place in self._extents.places({topic for names in reads.values() for topic in names}):
+            places[place[0]].append(place)
+        its = {role: [at for name in names for at in places[self._wire.topic(name)]] for role, names in reads.items()}
+        committed = {role: self._committed(role, at) for role, at in its.items()}
+        # the ends after the commits: an earlier one could be before what was committed since
+        found = {(one.topic, one.partition): one for one in self._extents.of(chain.from_iterable(places.values()))}
+        return [
+            Lag(self._wire.group(role), *at, committed[role].get(at), found[at].end, found[at].start)
+            for role, places_of_it in its.items()
+            for at in places_of_it
+        ]
 
-    def _of_role(self, role: str, topics: Collection[str] | None) -> list[Lag]:
-        names = [topic for topic in READS[role] if topics is None or topic in topics]
+    def _committed(self, role: str, places: list[Place]) -> dict[Place, int]:
+        """By a consumer, since an admin client dies where a coordinator refuses this question.
+
+        librdkafka 2.16 tells its group to look for another one then, and an admin client has no group.
+        """
+        asked = [TopicPartition(*one) for one in places]
         try:
-            committed = self._committed(self._consumers[role].now, [self._wire.topic(one) for one in names])
+            found = self._consumers[role].now.committed(asked, timeout=_TIMEOUT) if asked else []
         except KafkaException as error:
             self._consumers[role].renew()
             raise TryLater(f"Kafka does not answer: {error.args[0].str()}") from error
-        group = self._wire.group(role)
-        return [  # the ends after the commits: an earlier one could be before what was committed since
-            Lag(group, one.topic, one.partition, committed.get((one.topic, one.partition)), one.end, one.start)
-            for one in self._extents.read(names)
-        ]
-
-    def _committed(self, consumer: Consumer, names: list[str]) -> dict[tuple[str, int], int]:
-        listed = consumer.list_topics(timeout=_TIMEOUT).topics
-        places = [
-            TopicPartition(name, number) for name in names if name in listed for number in listed[name].partitions
-        ]
-        found = consumer.committed(places, timeout=_TIMEOUT) if places else []
-        return {(place.topic, place.partition): place.offset for place in found if place.offset >= 0}
+        return {(one.topic, one.partition): one.offset for one in found if one.offset >= 0}

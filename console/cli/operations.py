@@ -101,16 +101,16 @@ def top_command(
         return made
 
     top = Groups(load_wiring("kafka"))
-    rows = top.read()
+    rows = top.read().members
     if once or as_json:
         time.sleep(every)
-        found = [(row.role, row.process, row.partitions, row.lag, row.rate) for row in top.read()]
+        found = [(row.role, row.process, row.partitions, row.lag, row.rate) for row in top.read().members]
         show_rows(("role", "process", "partitions", "lag", "records/s"), found, as_json=as_json)
         return
     with Live(table(rows)) as live:
         while True:
             time.sleep(every)
-            live.update(table(top.read()))
+            live.update(table(top.read().members))
 
 
 @commands.command("destinations")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -158,7 +158,8 @@ def decision_of(row: Mapping[str, Any]) -> Decision:
 
 def _read_topic(wiring: Wiring, asked: Asked) -> _Tail:
     """All of the topic that fits."""
-    there = Extents(wiring).read([DECISIONS], _key(wiring, asked))
+    with closing(Extents(wiring)) as extents:
+        there = extents.read([DECISIONS], _key(wiring, asked))
     return _Tail(_read_from(wiring, asked, {one.partition: one.start for one in there if one.start < one.end}))
 
 

@@ -7,7 +7,7 @@ from contextlib import closing
 import asyncpg
 
 from agents.aside import aside
-from agents.broker.groups import Groups
+from agents.broker.groups import processes
 from agents.broker.lag import LagReader
 from agents.broker.wire import Wire
 from schemas.errors import TidingsError
@@ -19,7 +19,7 @@ _LATE = 60.0
 
 async def examine_holds(pool: asyncpg.Pool, wire: Wire) -> str:
     """A sentence about what waits. Raises TidingsError where nobody releases it, or late; TryLater."""
-    unread, holders = await aside(lambda: (_unread(wire), len(Groups(wire).processes("holder"))))
+    unread, holders = await aside(lambda: (_unread(wire), len(processes(wire, "holder"))))
     waiting = await Holds(pool).waiting()
     said = said_of_holds(waiting, unread, holders)
     if (holders == 0 and (waiting.waiting or unread)) or (waiting.late or 0.0) > _LATE:

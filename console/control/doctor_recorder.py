@@ -8,7 +8,7 @@ import asyncpg
 
 from agents.aside import aside
 from agents.broker.extents import Extents
-from agents.broker.groups import Groups
+from agents.broker.groups import processes
 from agents.wiring import Wiring
 from console.control.recorded_lag import Behind, recorded_behind
 from schemas.errors import TidingsError
@@ -21,10 +21,14 @@ _LATE = timedelta(minutes=5)
 
 async def examine_recorder(pool: asyncpg.Pool, wiring: Wiring, now: datetime) -> str:
     """A sentence about read models. Raises TidingsError where nobody writes them, or they are far behind; TryLater."""
-    known, recorders = await positions(pool), await aside(lambda: len(Groups(wiring).processes("recorder")))
+    known, recorders = await positions(pool), await aside(lambda: len(processes(wiring, "recorder")))
     if not known and not recorders:
         return "none has ever run: `tidings why` knows what topics still hold. For longer: tidings worker recorder"
-    behind = await recorded_behind(pool, await aside(lambda: Extents(wiring)))
+    extents = Extents(wiring)
+    try:
+        behind = await recorded_behind(pool, extents)
+    finally:
+        await aside(extents.close)
     said = said_of_recorder(behind, recorders, sum(one.late for one in known), await unfinished_rebuild(pool), now)
     if behind.records and not recorders:
         raise TidingsError(f"{said}. Start one with `tidings worker recorder`")

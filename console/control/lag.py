@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -31,7 +31,11 @@ class GroupLag:
 def group_lags(wire: Wire) -> list[GroupLag]:
     """Those of every group that reads something, asked once. Raises TryLater."""
     with closing(LagReader(wire)) as reader:
-        found = reader.read()
+        return by_group(reader.read())
+
+
+def by_group(found: Iterable[Lag]) -> list[GroupLag]:
+    """Partitions with those of the same group."""
     groups: dict[str, list[Lag]] = {}
     for one in found:
         groups.setdefault(one.group, []).append(one)

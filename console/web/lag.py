@@ -13,7 +13,7 @@ import asyncpg
 
 from agents.broker.groups import Groups, Member
 from agents.wiring import Wiring
-from console.control.lag import GroupLag, group_lags
+from console.control.lag import GroupLag, by_group
 from console.control.recorded_lag import Behind, known_behind
 from schemas.errors import TryLater
 
@@ -86,6 +86,7 @@ class Lag:
         if self._groups is None:
             self._groups = Groups(self._wiring)
         try:
-            return Look(self._groups.read(), group_lags(self._wiring))
+            seen = self._groups.read()
         except TryLater:
             return None
+        return Look(seen.members, by_group(seen.lags))

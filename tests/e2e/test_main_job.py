@@ -176,12 +176,14 @@ async def test_top_shows_each_process_with_its_partitions_and_rate(wiring: Wirin
         await running.apply(thanks(running.receiver.url))
         await running.load_customers(20)
         top = Groups(running.wiring)
-        before = await asyncio.to_thread(top.read)
+        before = (await asyncio.to_thread(top.read)).members
         both = {worker.instance for worker in running.workers.workers if worker.role == "matcher"}
-        await running.until(lambda: {row.process for row in top.read() if row.role == "matcher"} == both, "both joined")
+        await running.until(
+            lambda: {row.process for row in top.read().members if row.role == "matcher"} == both, "both joined"
+        )
         await running.feed(200, 1000, seed=1)
         await running.until_delivered()
-        rows = await asyncio.to_thread(top.read)
+        rows = (await asyncio.to_thread(top.read)).members
         matchers = [row for row in rows if row.role == "matcher"]
         assert {row.process for row in matchers} == both
         assert sum(row.partitions for row in matchers) == len([CUSTOMERS, DUE, MEMBERSHIPS, *EVENT_TOPICS]) * 4

@@ -13,11 +13,15 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import Event
+from typing import TypeVar
 
 import pytest
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from agents.broker.extents import Extents
 from agents.broker.follower import Follower
 from agents.broker.lag import LagReader
 from agents.broker.reader import TopicReader
@@ -29,8 +33,10 @@ from deploy.embedded.kafka import KafkaServer
 from deploy.settings.servers import Kafka
 from deploy.settings.settings import Settings
 from schemas.errors import TryLater
-from schemas.topics import DECISIONS
+from schemas.topics import CUSTOMERS, DECISIONS
 from tests.faults.harness import FULL
+
+T = TypeVar("T")
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -95,6 +101,41 @@ def test_readers_get_over_a_broker_that_stood_still(broker: KafkaServer, setting
             assert time.monotonic() < deadline, [look.__name__ for look in left]
     for used in (reader, follower):
         used.close()
+
+
+def test_offsets_and_commits_of_a_broker_that_starts_again(broker: KafkaServer, settings: Settings) -> None:
+    """Who asked before has its leaders of before; and while a coordinator is loaded nobody has not begun."""
+    wiring = Wiring(replace(settings, kafka=Kafka(bootstrap=broker.bootstrap)))
+    Provision(wiring).apply()
+    for role, offset in (("matcher", 3), ("segmenter", 5)):
+        group = Consumer({**wiring.settings.kafka.client(), "group.id": wiring.group(role)})
+        places = [TopicPartition(wiring.topic(CUSTOMERS), number, offset) for number in range(4)]
+        _in_time(partial(group.commit, offsets=places, asynchronous=False))
+        group.close()
+    lag, extents = LagReader(wiring), Extents(wiring, patience=PATIENCE)
+    known = _in_time(lambda: extents.read([CUSTOMERS]))
+    for again in range(STALLS):
+        if again:
+            broker.kill()
+            broker.start()
+        assert extents.of([(one.topic, one.partition) for one in known]) == known
+        read = _in_time(lambda: lag.read("matcher", "segmenter", "sender", topics=(CUSTOMERS,)))
+        assert [(one.group, one.committed) for one in read] == [
+            (wiring.group(role), offset)
+            for role, offset in (("matcher", 3), ("segmenter", 5), ("sender", None))
+            for _ in range(4)
+        ]
+    lag.close()
+    extents.close()
+
+
+def _in_time(look: Callable[[], T]) -> T:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return look()
+        except (KafkaException, TryLater):
+            assert time.monotonic() < deadline
 
 
 def _tried(look: Callable[[], bool]) -> bool:

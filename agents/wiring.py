@@ -29,3 +29,8 @@ class Wiring(Wire):
         from agents.broker.extents import PATIENCE, Extents  # most commands do not ask
 
         return Extents(self, patience=PATIENCE)
+
+    def close(self) -> None:
+        """Disconnect those who have asked by the way, until their next question. Blocks for a moment."""
+        if (made := self.__dict__.get("extents")) is not None:
+            made.close()

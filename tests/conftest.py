@@ -19,8 +19,8 @@ import hypothesis
 import psutil
 import pytest
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
 
+from agents.broker.admin import Admin
 from agents.broker.topics import Provision
 from agents.wiring import Wiring
 from deploy.embedded.servers import Endpoints, Servers
@@ -204,9 +204,10 @@ async def pool(dsn: str) -> AsyncIterator[asyncpg.Pool]:
 def wiring(settings: Settings, dsn: str) -> Iterator[Wiring]:
     """A wiring whose topics exist. They go with the test: a broker with thousands of partitions answers slowly."""
     made = Wiring(replace(settings, postgres=Postgres(dsn=Secret(dsn))))
-    Provision(made).apply()
+    with contextlib.closing(Provision(made)) as provision:
+        provision.apply()
     yield made
-    admin = AdminClient({**made.settings.kafka.client(), "log_level": 0})
-    with contextlib.suppress(KafkaException):  # a test may have ended its broker
+    made.close()
+    with contextlib.closing(Admin(made.kafka)) as admin, contextlib.suppress(KafkaException):  # its broker may be gone
         mine = [topic for topic in admin.list_topics(timeout=60).topics if topic.startswith(settings.topics.prefix)]
         wait(admin.delete_topics(mine, request_timeout=60).values(), timeout=60)

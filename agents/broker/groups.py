@@ -44,7 +44,10 @@ class Seen:
 
 
 class Groups:
-    """The groups of all roles. Call `read` again and again; the rate is what was committed since the last time."""
+    """The groups of all roles. Call `read` again and again; the rate is what was committed since the last time.
+
+    `close` it: it has a client of the broker for each group.
+    """
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire

@@ -57,7 +57,7 @@ class Producer:
         self._gathered: deque[tuple[Output, Report]] = deque()
         self._gathering_since = 0.0
         self._serving: asyncio.Task[None] | None = None
-        self._is_abandoned = False
+        self._is_abandoned = self._is_closed = False
 
     def produce(self, output: Output, report: Report) -> None:
         """Queue a record, after all that were queued before. `report` is called once, later: never once abandoned.
@@ -106,10 +106,19 @@ class Producer:
         return open_reports + len(self._gathered)
 
     def close(self, timeout: float = 5.0) -> None:
-        """Flush, and serve no more reports."""
-        self.flush(timeout)
+        """Flush, serve no more reports, and disconnect; what is still open then is tried on until the process ends.
+
+        Not to disconnect would leave a client's threads and connections to the collector: whoever announces is part of
+        a cycle, and those who have lived for long are hardly ever looked through.
+        """
+        if self._is_closed:
+            return
+        is_done = not self.flush(timeout)
         if self._serving is not None:
             self._serving.cancel()
+        if is_done:
+            self._is_abandoned = self._is_closed = True
+            self._producer.close()
 
     def _take(self, output: Output, report: Report) -> bool:
         topic, key, value, partition, headers, timestamp = output
@@ -136,6 +145,8 @@ class Producer:
 
     def _serve(self) -> None:
         """Call the reports that have come, and send what they have brought, or has been gathered for long enough."""
+        if self._is_closed:
+            return
         goes_on = bool(self._gathered)
         self._producer.poll(0)
         if self._gathered and (not goes_on or self._has_gathered()):

@@ -52,7 +52,11 @@ class TopicReader:
             "log_level": 0,
         }
         self._renewed = RenewedConsumer(lambda: Consumer({**wire.kafka.client(), **extra}))
-        self.partitions = self._partitions()
+        try:
+            self.partitions = self._partitions()
+        except BaseException:
+            self._renewed.close()
+            raise
 
     @property
     def _consumer(self) -> Consumer:

@@ -68,6 +68,10 @@ class Provision:
         self._admin = Admin(wire.kafka)
         self._where = wire.kafka.bootstrap
 
+    def close(self) -> None:
+        """Disconnect."""
+        self._admin.close()
+
     def plan(self) -> list[TopicChange]:
         """Differences from the declaration. Raises TryLater while the broker is away."""
         there = self._counts()

@@ -30,6 +30,10 @@ class Writer:
     def __init__(self, client: Mapping[str, object]) -> None:
         self._producer = confluent_kafka.Producer({**SETTINGS, **client})
 
+    def close(self) -> None:
+        """Disconnect. What was written is acknowledged or refused by then."""
+        self._producer.close()
+
     def write(self, outputs: Sequence[Output]) -> list[Written]:
         """Write records that are on their way at once; of each what became of it, in their order."""
         ends = [Written(refused="not acknowledged in time")] * len(outputs)

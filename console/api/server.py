@@ -121,6 +121,7 @@ class ApiServer:
         """Let go of Kafka."""
         if self._producer is not None:
             self._producer.close(1.0)
+        await asyncio.to_thread(self._wiring.close)
 
     def _handler(self, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def handle(request: web.Request) -> web.StreamResponse:

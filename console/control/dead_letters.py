@@ -7,6 +7,7 @@ Its event has the id that it had, so that whatever it caused before is recognize
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -191,7 +192,7 @@ async def note_replay(pool: asyncpg.Pool, project_id: str, places: Sequence[str]
 
 
 class Replay:
-    """Writes dead-letters back. `force` also those that would undo what came later."""
+    """Writes dead-letters back, once. `force` also those that would undo what came later."""
 
     def __init__(self, wire: Wire, *, force: bool = False) -> None:
         self._wire, self._force = wire, force
@@ -201,12 +202,13 @@ class Replay:
     def run(self, letters: Iterable[Letter], *, dry_run: bool = False) -> Iterator[Replayed]:
         """Each with what became of it, a chunk at a time."""
         chunk: list[Letter] = []
-        for letter in letters:
-            chunk.append(letter)
-            if len(chunk) == _CHUNK:
-                yield from self._chunk(chunk, dry_run=dry_run)
-                chunk = []
-        yield from self._chunk(chunk, dry_run=dry_run)
+        with closing(self._writer):
+            for letter in letters:
+                chunk.append(letter)
+                if len(chunk) == _CHUNK:
+                    yield from self._chunk(chunk, dry_run=dry_run)
+                    chunk = []
+            yield from self._chunk(chunk, dry_run=dry_run)
 
     def _chunk(self, letters: list[Letter], *, dry_run: bool) -> list[Replayed]:
         refused = {id(one): why for one in letters if (why := self._why_not(one))}

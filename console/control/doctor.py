@@ -6,7 +6,7 @@ import asyncio
 import shutil
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -107,12 +107,14 @@ async def _java(environ: Mapping[str, str]) -> str:
 
 
 async def _kafka(wiring: Wiring) -> str:
-    await asyncio.to_thread(Provision(wiring).plan)
+    with closing(Provision(wiring)) as provision:
+        await asyncio.to_thread(provision.plan)
     return wiring.settings.kafka.bootstrap
 
 
 async def _topics(wiring: Wiring) -> str:
-    await asyncio.to_thread(Provision(wiring).check)
+    with closing(Provision(wiring)) as provision:
+        await asyncio.to_thread(provision.check)
     return f"{wiring.settings.topics.partitions} partitions each"
 
 

@@ -57,6 +57,12 @@ class _Asked(Generic[T]):
                     self._asking.result()
         return None if clock() - self._answered_at > _OLD_SECONDS else self._answer
 
+    async def is_at_rest(self) -> bool:
+        """False where a question is still open after `patience` seconds; whoever asked it has gone."""
+        if self._asking is not None:
+            await asyncio.wait([self._asking], timeout=self._patience)
+        return self._asking is None or self._asking.done()
+
     async def _ask(self, ask: Callable[[], Awaitable[T | None]]) -> None:
         answer = await ask()
         self._asked_at = asyncio.get_running_loop().time()
@@ -81,6 +87,11 @@ class Lag:
     async def of_groups(self) -> Look | None:
         """The workers of the deployment as they were some seconds ago; None where Kafka does not answer in time."""
         return await self._look.get(lambda: asyncio.to_thread(self._ask_groups))
+
+    async def close(self) -> None:
+        """Disconnect, unless somebody still asks: that one ends with the process."""
+        if await self._look.is_at_rest() and self._groups is not None:
+            await asyncio.to_thread(self._groups.close)
 
     def _ask_groups(self) -> Look | None:
         if self._groups is None:

@@ -138,6 +138,11 @@ class Projects:
         self.announcer = Announcer(wiring)
         self._people: dict[str, tuple[float, Mapping[str, str]]] = {}
 
+    async def close(self) -> None:
+        """Let go of Kafka."""
+        self.announcer.close()
+        await self._lag.close()
+
     def answer(self, route: ProjectRoute) -> Callable[[Visit], Awaitable[web.Response]]:
         """The answer of a page to whoever is signed in."""
 

@@ -69,7 +69,7 @@ class WebServer:
     ) -> None:
         self._settings, self._database, self._passwords = wiring.settings.web, database, passwords
         self._random, self._projects = random, Projects(wiring, now)
-        self._provider, self._default_project = provider, wiring.default_project
+        self._wiring, self._provider, self._default_project = wiring, provider, wiring.default_project
         self._cookie = TokenCookie(is_plain=self._settings.is_plain)
         self._oidc_cookie = TokenCookie(is_plain=self._settings.is_plain, suffix="-oidc")
         self.streams = Streams()
@@ -109,7 +109,8 @@ class WebServer:
 
     async def close(self, _: web.Application) -> None:
         """Let go of Kafka."""
-        self._projects.announcer.close()
+        await self._projects.close()
+        await asyncio.to_thread(self._wiring.close)
         await asyncio.to_thread(self._tails.topics.close)
 
     def _of_project(self, route: ProjectRoute) -> web.RouteDef:

@@ -14,8 +14,9 @@ import aiohttp
 import asyncpg
 import msgspec
 import structlog
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import NewTopic
 
+from agents.broker.admin import Admin
 from agents.broker.topics import make, wait_until_led
 from agents.clock import utc_now
 from agents.telemetry.metrics import Metrics
@@ -114,13 +115,15 @@ class Api:
 def wired(settings: Settings, dsn: str, names: Iterable[str], partitions: int = 1) -> Iterator[Wiring]:
     """A wiring with these topics alone: a broker takes its time over all of them, for each test."""
     made = Wiring(replace(settings, postgres=Postgres(dsn=Secret(dsn))))
-    admin = AdminClient({**made.kafka.client(), "log_level": 0})
+    admin = Admin(made.kafka)
     topics = [made.topic(name) for name in names]
     new = [NewTopic(one, partitions, 1) for one in topics]
     make(admin, new)
     wait_until_led(admin, new)
     yield made
+    made.close()
     wait(admin.delete_topics(topics, request_timeout=60).values(), timeout=60)
+    admin.close()
 
 
 @asynccontextmanager

@@ -302,6 +302,9 @@ async def test_what_reports_bring_is_sent_at_once_and_by_a_flush(monkeypatch: py
         def __len__(self) -> int:
             return len(self.reports)
 
+        def close(self) -> None:
+            """Nothing is to be let go of."""
+
     monkeypatch.setattr(confluent_kafka, "Producer", Queue)
     producer = Producer({})
     sent = cast(Any, producer)._producer
@@ -340,6 +343,9 @@ async def test_a_full_queue_keeps_the_order_and_is_waited_for(monkeypatch: pytes
         def __len__(self) -> int:
             return 0
 
+        def close(self) -> None:
+            """Nothing is to be let go of."""
+
     monkeypatch.setattr(confluent_kafka, "Producer", Queue)
     producer = Producer({})
     one = batch(0, 9, producer=producer)
@@ -364,6 +370,9 @@ async def test_work_that_goes_on_sends_its_records_together_and_work_that_is_don
 
         def flush(self, _: float) -> int:
             return 0
+
+        def close(self) -> None:
+            """Nothing is to be let go of."""
 
     now = 0.0
     monkeypatch.setattr(confluent_kafka, "Producer", Queue)

@@ -19,6 +19,7 @@ from agents.transport.batch import Batch
 from agents.transport.changelog import Changelogs
 from agents.transport.fetched import Unreadable
 from agents.transport.fetching import Blocked, ConsumerThread, Fetched
+from agents.transport.pauses import Patience
 from agents.transport.progress import Progress
 from agents.transport.turns import Turns
 
@@ -46,6 +47,7 @@ class Consumer(driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.progress = Progress()
         self._room = asyncio.Event()
+        self._patience = Patience(_FETCH_TIMEOUT_FOR_SOME, _IDLE)
         self._seeking = 0
         self._dropped = False
         self.blocked: dict[TP, Blocked] = {}
@@ -201,11 +203,20 @@ class Consumer(driver.Consumer):
             await self.wait_first(self._room.wait(), timeout=_IDLE)
             return
         before = self._position_of_the_world()
-        fetched: Fetched = await self._getmany(wanted, timeout=_FETCH_TIMEOUT if is_whole else _FETCH_TIMEOUT_FOR_SOME)
+        fetched: Fetched = await (
+            self._getmany(wanted, timeout=_FETCH_TIMEOUT) if is_whole else self._fetch_some(wanted)
+        )
         if not fetched.records or self._fetching_ended(fetcher):
             await asyncio.sleep(0)
         if not self._fetching_ended(fetcher):
             await self._hand_over(fetched, before)
+
+    async def _fetch_some(self, wanted: set[TP]) -> Fetched:
+        """Fetch for some, as long as the others may be given no more."""
+        seconds = self._patience.seconds(has_moved=self._room.is_set())
+        self._room.clear()
+        fetched: Fetched = await self._getmany(wanted, timeout=seconds)
+        return fetched
 
     def _wanted_partitions(self) -> tuple[set[TP], bool]:
         """Those that may be given more, and whether these are all."""

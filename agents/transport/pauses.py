@@ -1,4 +1,4 @@
-"""Pauses between two questions of a fetcher about the same partition, or the same leaders.
+"""Pauses between two questions of a fetcher about the same partition, the same leaders, or for some partitions alone.
 
 Without them it asks on at once, as fast as brokers refuse: they wait for records, and for nothing else.
 """
@@ -42,6 +42,22 @@ class Pauses:
     def rest(self, seconds: float) -> float:
         """So many seconds, or the time until the first pause is over."""
         return max(0.0, min([seconds, *(until - self._ticks() for until in self._until.values())]))
+
+
+class Patience:
+    """The wait of a fetch for some partitions, while the others are full: these may have room soon, so it is short.
+
+    It grows while nothing gets on, up to the wait where all are full: while a database was away, fifty fetches a second
+    took a tenth of a core of a sender, and of a recorder.
+    """
+
+    def __init__(self, least: float, most: float) -> None:
+        self._least, self._most, self._last = least, most, least / 2
+
+    def seconds(self, *, has_moved: bool) -> float:
+        """The wait of the next one; `has_moved`, where work of any partition has ended since the last."""
+        self._last = self._least if has_moved else min(2 * self._last, self._most)
+        return self._last
 
 
 class Rest:

@@ -13,8 +13,9 @@ import pytest
 from aiokafka.consumer.subscription_state import SubscriptionState
 from aiokafka.structs import TopicPartition
 
-from agents.transport.fetching import Fetcher, read_in_our_way
-from agents.transport.pauses import PAUSE, Pauses
+from agents.transport.consumer import Consumer
+from agents.transport.fetching import Fetched, Fetcher, read_in_our_way
+from agents.transport.pauses import PAUSE, Patience, Pauses
 
 ORDERS = [TopicPartition("orders", number) for number in range(2)]
 _NOT_LEADER, _STORAGE, _UNKNOWN = 6, 56, 3
@@ -128,3 +129,26 @@ async def test_leaders_that_nobody_is_are_asked_for_after_a_pause() -> None:
         assert broker.asked == []
         broker.leader = 1
         await until(lambda: bool(broker.asked))
+
+
+def test_a_fetch_for_some_waits_longer_the_longer_nothing_gets_on_and_no_longer_once_it_does() -> None:
+    patience = Patience(0.02, 0.2)
+    assert [patience.seconds(has_moved=False) for _ in range(6)] == [0.02, 0.04, 0.08, 0.16, 0.2, 0.2]
+    assert patience.seconds(has_moved=True) == 0.02
+    assert patience.seconds(has_moved=False) == 0.04
+
+
+async def test_partitions_beside_full_ones_are_asked_for_less_often_while_no_work_ends() -> None:
+    waits: list[float] = []
+
+    async def getmany(_: object, timeout: float) -> Fetched:
+        waits.append(timeout)
+        return Fetched({})
+
+    consumer: Any = SimpleNamespace(_patience=Patience(0.02, 0.2), _room=asyncio.Event(), _getmany=getmany)
+    for _ in range(5):
+        await Consumer._fetch_some(consumer, set())
+    consumer._room.set()  # as the end of a batch does
+    for _ in range(2):
+        await Consumer._fetch_some(consumer, set())
+    assert waits == [0.02, 0.04, 0.08, 0.16, 0.2, 0.02, 0.04]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from agents.broker.extents import Extents
@@ -15,5 +13,6 @@ def only_the_shared_client_is_patient_with_kafka(patched: pytest.MonkeyPatch) ->
     """Have those who ask Kafka with a patience of their own wait for hours."""
     for module in ("reader", "lag", "groups", "follower", "open_transactions", "topics"):
         patched.setattr(f"agents.broker.{module}._TIMEOUT", HOURS)
-    defaults: dict[str, Any] = Extents.__init__.__kwdefaults__
+    defaults = Extents.__init__.__kwdefaults__
+    assert defaults is not None
     patched.setitem(defaults, "patience", HOURS)

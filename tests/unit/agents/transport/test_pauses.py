@@ -14,7 +14,7 @@ from aiokafka.consumer.subscription_state import SubscriptionState
 from aiokafka.structs import TopicPartition
 
 from agents.transport.consumer import Consumer
-from agents.transport.fetching import Fetched, Fetcher, read_in_our_way
+from agents.transport.fetching import Fetched, Fetcher, FetchWait, read_in_our_way
 from agents.transport.pauses import PAUSE, Patience, Pauses
 
 ORDERS = [TopicPartition("orders", number) for number in range(2)]
@@ -129,6 +129,23 @@ async def test_leaders_that_nobody_is_are_asked_for_after_a_pause() -> None:
         assert broker.asked == []
         broker.leader = 1
         await until(lambda: bool(broker.asked))
+
+
+async def test_records_that_nobody_takes_are_rest_and_their_going_is_not() -> None:
+    """They lie here while all that may be in flight waits for a server that is away."""
+    broker = Broker()
+    async with fetching(broker, Clock()) as made:
+        made._wait = FetchWait(20)
+        await until(lambda: len(broker.asked) >= 5)
+        made._records[ORDERS[0]] = SimpleNamespace(calculate_backoff=lambda: 0)
+        await until(lambda: [1] in broker.asked)
+        broker.asked.clear()
+        await until(lambda: made._fetch_max_wait_ms == 160)
+        assert len(broker.asked) >= 50, "a second of rest comes first"
+        assert [0, 1] not in broker.asked
+        del made._records[ORDERS[0]]
+        await until(lambda: [0, 1] in broker.asked)
+        assert made._fetch_max_wait_ms == 20
 
 
 def test_a_fetch_for_some_waits_longer_the_longer_nothing_gets_on_and_no_longer_once_it_does() -> None:

@@ -310,5 +310,6 @@ async def product(
     finally:
         await asyncio.to_thread(everyone.stop)
         producer.close(1.0)
+        await asyncio.to_thread(lag.close)
         await receiver.stop()
         await mailbox.stop()

@@ -108,8 +108,8 @@ class Producer:
     def close(self, timeout: float = 5.0) -> None:
         """Flush, serve no more reports, and disconnect; what is still open then is tried on until the process ends.
 
-        Not to disconnect would leave a client's threads and connections to the collector: whoever announces is part of
-        a cycle, and those who have lived for long are hardly ever looked through.
+        Not to disconnect would leave a client's threads and connections to whoever lets go of this last: aiohttp keeps
+        the handlers of an application, and with them all that they announce by, in a cache of the process.
         """
         if self._is_closed:
             return

@@ -1,6 +1,7 @@
-"""Clients of the broker end with whoever made them. One that is left to the collector lives on for a day.
+"""Clients of the broker end with whoever made them, whoever still holds them, and not once they are collected.
 
-Each has threads that wake up every second and a connection, and who has lived for long is hardly ever looked through.
+Each has threads that wake up every second, and a connection. aiohttp keeps the handlers of applications that are over,
+and with them all that they reach; and what is old is hardly ever looked through for cycles.
 """
 
 from __future__ import annotations

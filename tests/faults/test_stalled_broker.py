@@ -104,7 +104,7 @@ def test_readers_get_over_a_broker_that_stood_still(broker: KafkaServer, setting
 
 
 def test_offsets_and_commits_of_a_broker_that_starts_again(broker: KafkaServer, settings: Settings) -> None:
-    """Who asked before has its leaders of before; and while a coordinator is loaded nobody has not begun."""
+    """Leaders of before are not asked; and while a coordinator is loaded, no group is said not to have begun."""
     wiring = Wiring(replace(settings, kafka=Kafka(bootstrap=broker.bootstrap)))
     Provision(wiring).apply()
     for role, offset in (("matcher", 3), ("segmenter", 5)):

@@ -25,7 +25,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from agents.broker.groups import Groups, count_of
+from agents.broker.groups import Groups, processes
 from agents.broker.producer import Producer, write_all
 from agents.broker.reader import TopicReader
 from agents.broker.records import Output
@@ -73,7 +73,7 @@ async def groups():
     kept.append(Groups(wiring))
     kept[0].read()
     kept[0].close()
-    assert count_of("matcher", wiring) == 0
+    assert processes(wiring, "matcher") == set()
 
 async def pages():
     kept.append(Lag(wiring))

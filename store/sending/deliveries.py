@@ -29,6 +29,12 @@ _STATE_OF = {
     **dict.fromkeys(("failed", "suppressed", "expired", "canceled"), "failed"),
 }
 """The state that a status implies, where it is one: said beside it, an index on what failed can be used."""
+_FOUND_BY = {
+    **dict.fromkeys(("delivered", "bounced", "complained"), "found_by_reports"),
+    **dict.fromkeys(("suppressed", "expired", "canceled"), "found_by_end"),
+    "held": "found_by_destination",
+}
+"""By status, the block that narrows it."""
 _WITHIN: dict[Action, str] = {
     "resend": ":over",
     "cancel": "d.state = 'waiting'",
@@ -100,7 +106,8 @@ class Deliveries:
         self, chosen: DeliveryFilter, limit: int, after: tuple[datetime, str] | None = None
     ) -> list[asyncpg.Record]:
         """The newest of those chosen, at most `limit`, without their records; behind one by its created_at and id."""
-        return await self._fetch(self._sql["listed"], *chosen.arguments(), limit, *(after or (None, None)))
+        sql = with_parts(self._sql["listed"], {"found_by": self._found_by(chosen)})
+        return await self._fetch(sql, *chosen.arguments(), limit, *(after or (None, None)))
 
     async def missed(self, chosen: DeliveryFilter) -> dict[str, str | None]:
         """The ids that a filter names and its rest leaves out, with the status of each; None where there is not one."""
@@ -140,6 +147,12 @@ class Deliveries:
         """The record of a delivery that may still be shown; None where its content is gone, or its customer."""
         rows = await self._fetch(self._sql["shown"], project_id, delivery_id)
         return rows[0]["record"] if rows else None
+
+    def _found_by(self, chosen: DeliveryFilter) -> str:
+        """What is true of all that fit, by which the planner finds them where they are few."""
+        if (block := _FOUND_BY.get(chosen.status or "")) is not None:
+            return self._sql[block]
+        return self._sql["found_by_reason"] if chosen.reason else "true"
 
     def _with(self, sql: str, action: Action) -> str:
         parts = {

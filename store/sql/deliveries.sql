@@ -1,5 +1,6 @@
 -- Deliveries as people choose them. `:chosen` stands for the block of that name, and so do the other names of blocks;
--- `:within` and `:in_the_way` are the action's, `:suppression` and `:choice` are the ledger's.
+-- `:within` and `:in_the_way` are the action's, `:suppression` and `:choice` are the ledger's, `:found_by` is a block by
+-- which the few that fit are found, or true.
 
 -- name: chosen
 -- A filter: null lets everything through. A reason of '' is none.
@@ -52,11 +53,31 @@ and ($13::timestamptz is null or d.settled_at < $13))
 select delivery_id, distribution_id, customer_id, channel, destination, state, :status_now as status, reason, detail,
        attempts, due_at, created_at, settled_at
 from deliveries d
-where :chosen
+where :chosen and :found_by
   and ($15::timestamptz is null
        or d.created_at <= $15 and (d.created_at < $15 or d.delivery_id > $16::text))
 order by created_at desc, delivery_id
 limit $14;
+
+-- name: found_by_reports
+-- Those of which a provider told this end: the planner begins with them where they are few, which it cannot within a case.
+d.delivery_id in (select e.delivery_id from status_events e where e.project_id = $1 and e.outcome = $12)
+
+-- name: found_by_reason
+-- What has this reason, and so was not sent: an index of that tells it without the rows of others.
+d.state <> 'sent' and d.reason = $8
+
+-- name: found_by_end
+-- The same of the reasons that a status stands for; true of others. Said before the whole of a status is looked at.
+(case $12 when 'suppressed' then d.reason in ('suppressed', 'consent')
+          when 'expired' then d.reason = 'expired' when 'canceled' then d.reason = 'canceled' else true end)
+
+-- name: found_by_destination
+-- What waits for a reason that is its destination's, or for one that is held, of which there are few.
+(d.reason in ('paused', 'throttled', 'breaker_open')
+ or (d.channel, d.destination) in (select channel, destination from paused_destinations where project_id = $1
+                                   union all
+                                   select channel, destination from breakers where project_id = $1))
 
 -- name: missed
 -- The ids that a filter names and its rest leaves out, each with its status; null where no delivery has it.

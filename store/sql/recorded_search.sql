@@ -15,22 +15,34 @@ d.event_at >= $2 and ($3::timestamptz is null or d.event_at < $3) and d.day >= $
   and ($10::text is null or d.distribution_id = $10)
   and ($11::text is null or d.event_id = $11)
   and ($12::text is null or d.delivery_id = $12)
-  and ($13::text is null or d.outcome = $13)
   and ($14::text is null or d.reason = $14)
-order by d.event_at desc, d.event_id collate "C" desc, d.decision_id collate "C" desc
+:newest_first
 limit $8
+
+-- name: newest_first
+-- The order of pages.
+order by d.event_at desc, d.event_id collate "C" desc, d.decision_id collate "C" desc
 
 -- name: decisions_of_customer
 -- Found by their customer.
-select :columns from recorded_decisions d where d.project_id = $1 and d.customer_id = $9 and :of_stretch;
+select :columns from recorded_decisions d where d.project_id = $1 and d.customer_id = $9 and d.outcome = any($13::text[])
+  and :of_stretch;
 
 -- name: decisions_of_event
 -- Found by their event.
-select :columns from recorded_decisions d where d.project_id = $1 and d.event_id = $11 and :of_stretch;
+select :columns from recorded_decisions d where d.project_id = $1 and d.event_id = $11 and d.outcome = any($13::text[])
+  and :of_stretch;
 
 -- name: decisions_of_distribution
--- Found by their distribution.
-select :columns from recorded_decisions d where d.project_id = $1 and d.distribution_id = $10 and :of_stretch;
+-- Found by their distribution, each outcome ($13 names them) for itself: of one that is rare the others are not read.
+select :columns
+from unnest($13::text[]) as asked (outcome)
+cross join lateral (
+    select d.* from recorded_decisions d
+    where d.project_id = $1 and d.distribution_id = $10 and d.outcome = asked.outcome and :of_stretch
+) as d
+:newest_first
+limit $8;
 
 -- name: ends_of
 -- Ends of some deliveries, and reports of them, in order; $3 is a day before which none of them has a row.

@@ -1,4 +1,8 @@
-"""Pages of the console on a million deliveries, each beside the same page of a project that has none."""
+"""Pages and lists of the API on a million deliveries, each as it is asked for over HTTP.
+
+`pages_filled.py` makes the project, `pages_asked.py` the addresses. CPU is told beside the time, since neighbours make
+the one much larger and the other hardly.
+"""
 
 from __future__ import annotations
 
@@ -6,53 +10,64 @@ import asyncio
 import math
 import os
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from datetime import datetime, timedelta
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import asyncpg
-import msgspec
 
 from agents.broker.topics import Provision
-from agents.clock import utc_now
-from agents.roles.sender.ledger_rows import kept_record
 from agents.wiring import Wiring
+from deploy.embedded.servers import Servers
 from deploy.secret import Secret
 from deploy.settings.servers import Postgres
 from deploy.settings.settings import Settings
 from deploy.settings.web import Web
 from store.migrate import migrate
-from store.read_models.recorded import Recorded
-from store.sending.ledger import Ledger, Settlement
-from tests.factory import delivery
-from tests.integration.test_recorder import KEEP, decision, put, status
-from tests.integration.test_store import LEASE, new
-from tests.integration.test_web import Browser, Site, running
-from tests.integration.test_web_projects import apply, signed_in
+from tests.bench import cpu, pages_asked, pages_filled
+from tests.integration.api_client import running_api
+from tests.integration.test_web import Site, running
+from tests.integration.test_web_projects import signed_in
 
-DELIVERIES = int(os.environ.get("DELIVERIES", "1000000"))
-DAYS = 7
-DISTRIBUTIONS = 50
-CUSTOMERS = 100_000
-_ASKED = 40
-_MOST_MS = 100
-_CHUNK = 2_000
+_ASKED, _ASKED_BRIEFLY = 30, 4
+"""Times; the second of what is filtered, unless it takes long."""
+_LONG_MS, _MOST_MS = 50, 100
+_SOME = os.environ.get("PAGES", "")
+"""A part of the addresses that are asked for; empty for all."""
+_ANSWERS = (200, 422)
+"""The second of filters that do not go together, which is said quickly."""
 _DATABASE = "bench_pages"
-_OF_PROJECT = (
-    "distributions", "messages", "messages?outcome=failed", "messages?distribution=rule7",
-    "messages?distribution=rule7&outcome=skipped", "customers", "customers?id=c77", "sends", "segments", "campaigns",
-    "templates", "suppressions", "notices", "destinations", "dead-letters", "topics", "workers", "accounts", "users",
-    "keys", "audit", "settings",
-)  # fmt: skip
-_OF_THINGS = ("distributions/rule7", "distributions/rule7?since=24h", "messages/d7", "distributions/rule7/edit")
-"""Pages of what the empty project has not; they are held against the page of its distributions."""
 
 Report = dict[str, Any]
+Say = Callable[[str], None]
+Ask = Callable[[], Awaitable[int]]
+"""Asks for an address and gives its status."""
 
 
-async def measure(settings: Settings, say: Callable[[str], None]) -> Report:
-    """Milliseconds of each page over HTTP, one after the other, as a browser without scripts gets it."""
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """Milliseconds of an address: in the middle, the longest of a hundred, and CPU of each process."""
+
+    p50: float
+    p99: float
+    cpu: dict[str, float]
+
+    @property
+    def is_late(self) -> bool:
+        """True where it takes longer than a page may."""
+        return self.p50 > _MOST_MS
+
+    def line(self, path: str) -> str:
+        """The same for people."""
+        used = ", ".join(f"{name} {ms:.1f}" for name, ms in self.cpu.items())
+        late = f"  MORE than {_MOST_MS} ms" if self.is_late else ""
+        return f"  {path:<70} p50 {self.p50:6.1f} ms, p99 {self.p99:6.1f} ms, CPU {used}{late}"
+
+
+async def measure(settings: Settings, servers: Servers, say: Say) -> Report:
+    """Milliseconds of each address, one after the other, as a browser without scripts gets it."""
     dsn = settings.postgres.dsn.reveal()
     admin = await asyncpg.connect(dsn)
     await admin.execute(f"drop database if exists {_DATABASE} with (force)")
@@ -63,86 +78,61 @@ async def measure(settings: Settings, say: Callable[[str], None]) -> Report:
     await asyncio.to_thread(Provision(Wiring(mine)).apply)
     async with running(mine, own, Web()) as site:
         await migrate(site.pool, "shop")
-        began = time.perf_counter()
-        await _fill(site)
-        say(f"  filled in {time.perf_counter() - began:.0f} s")
-        full, empty = await signed_in(site, "admin"), await signed_in(site, "admin", "outlet")
-        bare = {path: await _times(empty, f"/p/outlet/{path}") for path in _OF_PROJECT}
-        found: Report = {"deliveries": DELIVERIES}
-        for path in (*_OF_PROJECT, *_OF_THINGS):
-            p50, p99 = await _times(full, f"/p/shop/{path}")
-            base = bare.get(path, bare["distributions"])[0]
-            found[path] = {"p50": p50, "p99": p99, "ratio": round(p50 / base, 2)}
-            late = "" if p99 <= _MOST_MS else f"  MORE than {_MOST_MS} ms"
-            say(f"  {path:<45} p50 {p50:6.1f} ms, p99 {p99:6.1f} ms, {p50 / base:5.2f} of an empty project{late}")
-    return found
+        await pages_filled.fill(site, Wiring(mine), say)
+        found = await ask_all(site, Wiring(mine), partial(cpu.so_far, servers, ()), say)
+    return {"deliveries": pages_filled.DELIVERIES, **found}
 
 
-async def _times(mine: Browser, path: str) -> tuple[float, float]:
-    """The middle and the 99th of a hundred, in milliseconds; the first ones warm it up."""
-    times = []
-    for number in range(_ASKED + 3):
-        began = time.perf_counter()
-        page = await mine.ask("GET", path)
-        if page.status != 200:
-            raise SystemExit(f"{path} answers {page.status}")
-        if number >= 3:
+async def ask_all(site: Site, wiring: Wiring, used: Callable[[], cpu.ByProcess], say: Say) -> Report:
+    """Every address of the project, and of the API. Prints those without filters, and what is late."""
+    mine = await signed_in(site, "admin")
+    found: dict[str, Timed] = {}
+    for one in _chosen(pages_asked.pages()):
+
+        async def ask(path: str = f"/p/shop{one.path}") -> int:
+            return (await mine.ask("GET", path)).status
+
+        found[one.path] = await _timed(one, ask, used, say)
+    async with running_api(wiring, requests_a_minute=1_000_000) as api:
+        for one in _chosen(pages_asked.api_lists()):
+
+            async def ask_api(path: str = one.path) -> int:
+                return (await api.ask("GET", path)).status
+
+            found[one.path] = await _timed(one, ask_api, used, say)
+    late = [path for path, timed in found.items() if timed.is_late]
+    say(f"  {len(found)} addresses, {len(late)} of them over {_MOST_MS} ms")
+    shown = {path: {"p50": one.p50, "p99": one.p99, **one.cpu} for path, one in found.items()}
+    return {"late": late, "pages": shown}
+
+
+def _chosen(addresses: Iterator[pages_asked.Address]) -> Iterator[pages_asked.Address]:
+    return (one for one in addresses if _SOME in one.path)
+
+
+async def _timed(one: pages_asked.Address, ask: Ask, used: Callable[[], cpu.ByProcess], say: Say) -> Timed:
+    """Asked some times; the first two warm it up. What takes long is asked more often before it is said to be late."""
+    for _ in range(2):
+        if (status := await ask()) not in _ANSWERS:
+            raise SystemExit(f"{one.path} answers {status}")
+    times = list[float]()
+    with _spent(used) as spent:
+        while len(times) < _ASKED:
+            began = time.perf_counter()
+            await ask()
             times.append((time.perf_counter() - began) * 1000)
+            if not one.is_bare and len(times) >= _ASKED_BRIEFLY and min(times) < _LONG_MS:
+                break
     times.sort()
-    return times[len(times) // 2], times[math.ceil(len(times) * 0.99) - 1]
+    each = {name: round(seconds * 1000 / len(times), 1) for name, seconds in spent.items()}
+    timed = Timed(round(times[len(times) // 2], 1), round(times[math.ceil(len(times) * 0.99) - 1], 1), each)
+    if one.is_bare or timed.is_late or sum(each.values()) > _LONG_MS:
+        say(timed.line(one.path))
+    return timed
 
 
-async def _fill(site: Site) -> None:
-    """Distributions, and for each delivery its decision, its row in the ledger, and what became of it."""
-    await apply(site, *(f"rule{number}" for number in range(DISTRIBUTIONS)))
-    await site.pool.execute("vacuum analyze")
-    now, ledger, recorded = utc_now(), Ledger(site.pool), Recorded(site.pool, KEEP)
-    record = kept_record(delivery("webhook"))
-    for start in range(0, DELIVERIES, _CHUNK):
-        numbers = range(start, min(start + _CHUNK, DELIVERIES))
-        await _chunk(ledger, recorded, numbers, now - timedelta(days=DAYS * (1 - start / DELIVERIES)), record)
-    await site.pool.execute("vacuum analyze")
-
-
-async def _chunk(ledger: Ledger, recorded: Recorded, numbers: Sequence[int], at: datetime, record: bytes) -> None:
-    """One in fifty fails, and of five decisions one is a skip."""
-    rows = [
-        new(
-            number, f"{number % 3}.example.com", distribution_id=f"rule{number % DISTRIBUTIONS}",
-            event_id=f"ev{number}", customer_id=_customer(number), record=record, happened_at=at,
-        )
-        for number in numbers
-    ]  # fmt: skip
-    await ledger.claim_new(rows, owner="bench", lease=LEASE)
-    ended = time.monotonic()
-    ends = [
-        Settlement(f"d{number}", "failed", "HTTP 501", ended=ended)
-        if number % 50 == 0
-        else Settlement(f"d{number}", "sent", "HTTP 200", ended=ended)
-        for number in numbers
-    ]
-    settled = await ledger.settle(ends, owner="bench")
-    await ledger.mark_announced([(one.delivery_id, one.settled_at) for one in settled if one.settled_at])
-    told = [_decided(number, at) for number in numbers]
-    became = [
-        status(number, at, **_of(number, at), outcome="failed" if number % 50 == 0 else "sent") for number in numbers
-    ]
-    await put(recorded, told, start=numbers[0])
-    await put(recorded, became, start=numbers[0])
-
-
-def _decided(number: int, at: datetime) -> Any:
-    if number % 5 == 0:
-        return decision(number, at, **_of(number, at))
-    sent = {"outcome": "emitted", "reason": None, "detail": None, "delivery_id": f"d{number}", "channel": "webhook"}
-    return decision(number, at, **_of(number, at), **sent)
-
-
-def _of(number: int, at: datetime) -> dict[str, Any]:
-    base = decision(number, at)
-    named = msgspec.structs.replace(base.distribution, id=f"rule{number % DISTRIBUTIONS}")
-    return {"customer_id": _customer(number), "distribution": named}
-
-
-def _customer(number: int) -> str:
-    return f"c{number * 7919 % CUSTOMERS}"
+@contextmanager
+def _spent(used: Callable[[], cpu.ByProcess]) -> Iterator[cpu.ByProcess]:
+    found, before = cpu.ByProcess(), used()
+    yield found
+    found |= cpu.since(before, used())

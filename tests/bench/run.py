@@ -43,6 +43,7 @@ from tests.bench import (
     limits,
     matcher,
     pages,
+    pages_filled,
     peers,
     profiles,
     publishing,
@@ -277,10 +278,10 @@ def measure_why(settings: Settings, _servers: Servers) -> Report:
     return asyncio.run(why.measure(placed(settings, "why"), say))
 
 
-def measure_pages(settings: Settings, _servers: Servers) -> Report:
+def measure_pages(settings: Settings, servers: Servers) -> Report:
     """Pages of the console on many deliveries."""
-    say(f"pages, {pages.DELIVERIES:,} deliveries with their decisions on {pages.DAYS} days")
-    return asyncio.run(pages.measure(placed(settings, "pages"), say))
+    say(f"pages, {pages_filled.DELIVERIES:,} deliveries with their decisions on {pages_filled.DAYS} days")
+    return asyncio.run(pages.measure(placed(settings, "pages"), servers, say))
 
 
 PARTS: dict[str, Callable[[Settings, Servers], Report]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -31,6 +32,7 @@ from store.erasure import Erasure
 from store.read_models.recorded import Recorded, Source, Sourced
 from store.read_models.search import Asked, RecordedSearch
 from tests.integration.test_codes import campaign, saved
+from tests.integration.test_deliveries import rows_read
 from tests.integration.test_recorder import KEEP, decision, put, status
 
 NOW = datetime.now(UTC)
@@ -306,6 +308,39 @@ async def test_a_search_looks_at_the_newest_days_first_and_never_through_a_whole
         assert "Seq Scan" not in plan
         assert plan.count(" on recorded_decisions_2") <= 10, "a week, and the days around it"
     assert len(await search.decisions(Asked("shop", customer_id="c7"), 100, NOW)) == 40
+
+
+@pytest.mark.parametrize(
+    "few",
+    [
+        {"outcome": "emitted"},
+        {"outcome": "deferred", "reason": "quiet_hours"},
+        {"outcome": "skipped", "reason": "capped"},
+    ],
+    ids=["sent", "held", "skipped for a reason"],
+)
+async def test_of_a_distribution_the_few_of_an_outcome_are_found_without_reading_the_rest(
+    pool: asyncpg.Pool, few: dict[str, Any]
+) -> None:
+    """The oldest of each day are the few, so that whoever reads the newest first reads nearly all."""
+    for day in range(4):
+        at = NOW - timedelta(days=day)
+        rare = [decision(day * 9000 + n, at, **{"reason": None, **few}) for n in range(3)]
+        rest = [decision(day * 9000 + 10 + n, at + timedelta(seconds=1 + n), reason="consent") for n in range(1000)]
+        await put(Recorded(pool, KEEP), [*rare, *rest], partition=day)
+    await pool.execute("vacuum analyze recorded_decisions")
+    search, plans = RecordedSearch(pool), list[Any]()
+    fetch = search._fetch
+
+    async def explained(name: str, *values: object) -> list[asyncpg.Record]:
+        plans.append(await pool.fetchval("explain (analyze, format json) " + search._sql[name], *values))
+        return await fetch(name, *values)
+
+    search._fetch = explained  # type: ignore[method-assign]
+    found = await search.decisions(Asked("shop", distribution_id="thanks", **few), 10, NOW + timedelta(hours=1))
+    assert [row["outcome"] for row in found] == [few["outcome"]] * 10
+    assert found == sorted(found, key=lambda row: row["event_at"], reverse=True)
+    assert sum(rows_read(json.loads(plan)[0]["Plan"], "recorded_decisions") for plan in plans) < 100, plans
 
 
 async def test_the_doctor_names_what_is_not_recorded_and_that_nobody_does(pool: asyncpg.Pool, wiring: Wiring) -> None:

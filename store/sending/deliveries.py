@@ -30,11 +30,11 @@ _STATE_OF = {
 }
 """The state that a status implies, where it is one: said beside it, an index on what failed can be used."""
 _FOUND_BY = {
-    **dict.fromkeys(("delivered", "bounced", "complained"), "found_by_reports"),
+    **dict.fromkeys(("bounced", "complained"), "found_by_reports"),
     **dict.fromkeys(("suppressed", "expired", "canceled"), "found_by_end"),
     "held": "found_by_destination",
 }
-"""By status, the block that narrows it."""
+"""By status, the block that narrows it. What is usual is found on the way, and needs none."""
 _WITHIN: dict[Action, str] = {
     "resend": ":over",
     "cancel": "d.state = 'waiting'",
@@ -149,7 +149,7 @@ class Deliveries:
         return rows[0]["record"] if rows else None
 
     def _found_by(self, chosen: DeliveryFilter) -> str:
-        """What is true of all that fit, by which the planner finds them where they are few."""
+        """A condition that all meet that fit, by which the planner finds them where they are few."""
         if (block := _FOUND_BY.get(chosen.status or "")) is not None:
             return self._sql[block]
         return self._sql["found_by_reason"] if chosen.reason else "true"

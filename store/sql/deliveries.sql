@@ -17,7 +17,7 @@ and ($12::text is null
              then d.state in ('sent', 'recovered')
                   and exists (select from status_events e where e.project_id = d.project_id
                                                             and e.delivery_id = d.delivery_id and e.outcome = $12)
-                  and :reported = $12
+                  and case :reported when $12 then true else false end -- as if of many: then the newest are looked at first
              when $12 = 'failed' -- the same in words of which the planner knows how many fit: it stops at the first few
              then d.state = 'failed' and coalesce(d.reason, '') not in ('suppressed', 'expired', 'canceled', 'consent')
              else d.state not in ('sent', 'recovered') and $12 = :status_now end)

@@ -12,5 +12,5 @@ select exists (select from accounts where project_id = $1 and state <> 'removed'
 select p.project_id from unnest($1::text[]) as p (project_id)
 where not exists (select from distribution_versions v
                   where v.project_id = p.project_id and v.applied_at < now() - interval '7 days')
-  and not exists (select from deliveries d where d.project_id = p.project_id)
+  and (select d.project_id from deliveries d where d.project_id = p.project_id limit 1) is null -- the first one, not all
 order by 1;

@@ -19,6 +19,7 @@ from agents.wiring import Wiring
 from schemas.closed import ChannelName, Reason
 from schemas.code_key import code_key
 from schemas.destination import Destination
+from schemas.segment import SegmentDefinition
 from store.holds import HoldRow, Holds
 from store.notices import Notices, nobody
 from store.read_models.recorded import DecisionRow, PurchaseRow, Recorded, Row, Source, Sourced, StatusRow
@@ -37,7 +38,7 @@ from tests.integration.test_store import LEASE, new
 from tests.integration.test_web import Site
 from tests.integration.test_web_campaigns import hand_in
 from tests.integration.test_web_projects import apply
-from tests.integration.test_web_segments import inside, segment
+from tests.integration.test_web_segments import inside
 from tests.integration.test_web_sends import keep_send
 from tests.integration.test_web_suppressions import have as suppressed
 
@@ -49,6 +50,7 @@ CUSTOMERS = 100_000
 """One delivery in 200 goes to the first of them."""
 BIG, ONE = "rule0", "rule7"
 _CHUNK = 2_000
+_POLES = {"customer.metadata.country": "PL"}
 _CHANNELS: tuple[ChannelName, ...] = ("webhook", "email", "webhook", "sms", "webhook")
 _HOSTS = {"webhook": tuple(f"{number}.example.com" for number in range(3)), "email": ("main",), "sms": ("main",)}
 _SKIPPED: tuple[Reason, ...] = ("consent", "capped", "duplicate", "no_address", "holdout")
@@ -63,7 +65,7 @@ async def fill(site: Site, wiring: Wiring, say: Callable[[str], None]) -> None:
         began = time.perf_counter()
         await step(site, wiring)
         say(f"  filled {step.__name__.strip('_')} in {time.perf_counter() - began:.0f} s")
-        await site.pool.execute("vacuum analyze")
+        await site.pool.execute("vacuum analyze", timeout=1800)
 
 
 async def _things(site: Site, _: Wiring) -> None:
@@ -73,7 +75,11 @@ async def _things(site: Site, _: Wiring) -> None:
     await hand_in(site, "code\nZ-1\n")
     for start in range(0, CUSTOMERS, _CHUNK):
         await filled(site.pool, [f"CODE-{number}" for number in range(start, start + _CHUNK)])
-    await segment(site, "poland")
+    poland = SegmentDefinition(
+        id="poland", project_id="shop", name="Poland", version=1, updated_at=utc_now(), when=_POLES
+    )  # fmt: skip
+    source = "segment: poland\nwhen: {customer.metadata.country: PL}\n"
+    await Segments(site.pool).save([(poland, source)], applied_by="ann", now=utc_now())
     await keep_send(site, "send_1", "SENDING", BIG)
     for number in range(20):
         await suppressed(site, *(f"c{number}.{place}@shop.example" for place in range(1_000)))
@@ -180,7 +186,7 @@ def _end(number: int) -> Settlement:
 
 
 async def _recorded(site: Site, now: datetime) -> None:
-    """What was decided and what became of it, by the recorder's own rows."""
+    """Decisions and ends of deliveries, by the recorder's own rows."""
     recorded = Recorded(site.pool, KEEP)
     put = {"decisions": recorded.put_decisions, "delivery.status": recorded.put_statuses}
     offsets = dict.fromkeys(put, 0)

@@ -30,12 +30,14 @@ from schemas.destination import Destination
 from schemas.errors import TidingsError
 from schemas.suppression import NewSuppression
 from schemas.topics import CUSTOMERS
+from store.first_steps import new_projects
 from store.migrate import migrate
 from store.postgres import connect
 from store.sending.deliveries import Action, Deliveries, DeliveryFilter
 from store.sending.ledger import Ledger, NewDelivery, Settlement
 from store.sending.status_events import ReportedStatus, StatusEvents
 from store.sending.suppressions import Suppressions
+from store.sql import queries
 from tests.factory import NOW
 from tests.integration.test_store import LEASE, announce, new
 
@@ -358,6 +360,17 @@ async def _the_few(pool: asyncpg.Pool, ledger: Ledger) -> None:
 
 def ids(*numbers: int) -> list[str]:
     return [f"d{number}" for number in numbers]
+
+
+async def test_whether_a_project_has_a_message_is_told_by_its_first(pool: asyncpg.Pool) -> None:
+    ledger = Ledger(pool)
+    await ledger.claim_new([new(number) for number in range(500)], owner="s", lease=LEASE)
+    await settle(ledger, *(Settlement(f"d{number}", "sent", "") for number in range(400)))
+    await pool.execute("vacuum analyze open_deliveries, ended_deliveries")
+    asked = "explain (analyze, format json) " + queries("first_steps")["new_projects"]
+    plan = json.loads(await pool.fetchval(asked, ["shop"]))[0]["Plan"]
+    assert (plan["Actual Rows"], rows_read(plan)) == (0, 1)
+    assert await new_projects(pool, ["shop", "outlet"]) == {"outlet"}
 
 
 def rows_read(plan: dict[str, Any], tables: str = "deliveries") -> int:

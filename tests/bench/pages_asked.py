@@ -35,7 +35,6 @@ PLACES: Mapping[str, Sequence[str]] = {
 MORE: Mapping[str, Filters] = {
     "/distributions/{id}": {"since": ("24h", "30d", "90d"), "version": ("1",)},
     "/customers": {"id": ("c0", "c77", "nobody"), "distribution": (BIG, ONE)},
-    "/preview": {"distribution": (ONE,)}, "/preview/frame": {"distribution": (ONE,)},
 }  # fmt: skip
 """What pages that are not lists are asked by."""
 TYPED: Filters = {
@@ -47,9 +46,11 @@ TYPED: Filters = {
     "by": ("hour", "reason", "channel"), "within": ("7d",), "source_id": ("s7",), "project": ("shop",),
 }  # fmt: skip
 """Of filters that take a text, or one of very many words."""
-UNASKED = frozenset({"/accounts/edit", "/templates/{id}/preview", "/templates/{id}/sections/preview",
-                     "/templates/{id}/sections"})  # fmt: skip
-"""Pages of an account, and parts of the template editor, of which this project has none; they read no delivery."""
+UNASKED = frozenset({
+    "/accounts/edit", "/preview", "/preview/frame", "/templates/{id}/preview", "/templates/{id}/sections",
+    "/templates/{id}/sections/preview",
+})  # fmt: skip
+"""Pages of an account, and previews of a text: this project has neither, and they read no delivery."""
 _MANY = 20
 _OF_LISTS = ("limit", "cursor", "version")
 """Parameters that are not filters."""

@@ -42,7 +42,7 @@ TYPED: Filters = {
     "destination": ("main",), "detail": ("HTTP 501", "nothing"), "segment": ("poland",), "campaign": ("spring",),
     "kind": ("undecodable",), "topic": ("events.orders",), "role": ("matcher",), "thing": (ONE,), "actor": ("ann",),
     "reason": ("none", "consent", "capped", "no_code"), "action": ("distribution", "send.paused"),
-    "customer": ("c0", "c77"), "delivery": ("d7",), "event": ("ev7",), "code": ("CODE-7",), "send": ("send_1",),
+    "customer": ("c0", "c77"), "delivery": ("d7",), "event": ("ev7",), "code": ("CODE-0",), "send": ("send_1",),
     "by": ("hour", "reason", "channel"), "within": ("7d",), "source_id": ("s7",), "project": ("shop",),
 }  # fmt: skip
 """Of filters that take a text, or one of very many words."""

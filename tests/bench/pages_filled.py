@@ -20,6 +20,7 @@ from schemas.closed import ChannelName, Reason
 from schemas.code_key import code_key
 from schemas.destination import Destination
 from schemas.segment import SegmentDefinition
+from store.codes.pool import Codes
 from store.holds import HoldRow, Holds
 from store.notices import Notices, nobody
 from store.read_models.recorded import DecisionRow, PurchaseRow, Recorded, Row, Source, Sourced, StatusRow
@@ -30,7 +31,7 @@ from streams.notices import codes_low
 from tests.bench import topics
 from tests.factory import delivery
 from tests.integration.test_api_dead_letters import FACTS
-from tests.integration.test_codes import campaign, filled, saved
+from tests.integration.test_codes import campaign, claim, filled, saved
 from tests.integration.test_named_templates import named
 from tests.integration.test_named_templates import save as save_template
 from tests.integration.test_recorder import KEEP, decision, status
@@ -75,6 +76,7 @@ async def _things(site: Site, _: Wiring) -> None:
     await hand_in(site, "code\nZ-1\n")
     for start in range(0, CUSTOMERS, _CHUNK):
         await filled(site.pool, [f"CODE-{number}" for number in range(start, start + _CHUNK)])
+    await Codes(site.pool).claim([claim(0)], utc_now())
     poland = SegmentDefinition(
         id="poland", project_id="shop", name="Poland", version=1, updated_at=utc_now(), when=_POLES
     )  # fmt: skip

@@ -99,7 +99,7 @@ def test_readers_get_over_a_broker_that_stood_still(broker: KafkaServer, setting
         left = list(looks)
         while left := [look for look in left if not _tried(look)]:
             assert time.monotonic() < deadline, [look.__name__ for look in left]
-    for used in (reader, follower):
+    for used in (reader, lag, follower):
         used.close()
 
 

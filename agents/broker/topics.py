@@ -88,20 +88,21 @@ class Provision:
         changes = self.plan()
         new = [self._new_topic(change.topic) for change in changes if change.kind == "create"]
         make(self._admin, new)
-        self._wait_until_listed()
-        wait_until_led(self._admin, new)
+        there = self._wait_until_listed()  # another may have made one meanwhile, with partitions of its own number
+        wait_until_led(self._admin, [NewTopic(one.topic, there[one.topic]) for one in new])
         for change in changes:
             if change.kind == "settings":
                 self._set(change.topic)
         return [change for change in changes if change.kind != "partitions"]
 
-    def _wait_until_listed(self) -> None:
-        """A topic is made before every broker knows of it."""
+    def _wait_until_listed(self) -> dict[str, int]:
+        """The counts of partitions. A topic is made before every broker knows of it."""
         deadline = time.monotonic() + _LISTED_SECONDS
-        while len(self._counts()) < len(self._declared):
+        while len(there := self._counts()) < len(self._declared):
             if time.monotonic() > deadline:
                 raise TryLater(f"Kafka at {self._where} made topics, but does not list them yet")
             time.sleep(0.02)
+        return there
 
     def check(self) -> None:
         """Raise CannotStart where a worker on these topics would lose or misplace records, saying what to do."""

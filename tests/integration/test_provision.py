@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
+from agents.broker import topics
 from agents.broker.partitioner import partition_of
 from agents.broker.producer import Producer, write_all
 from agents.broker.reader import TopicReader, headers_of
@@ -62,6 +64,22 @@ def test_unequal_partition_counts_refuse_to_start_with_what_to_do(settings: Sett
     provision.apply()
     with pytest.raises(CannotStart, match=r"must have equal partition counts.*events\.orders has 3"):
         provision.check()
+    assert [change.kind for change in provision.plan()] == ["partitions"]
+
+
+def test_a_topic_that_another_makes_meanwhile_is_taken_with_the_partitions_that_it_has(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wiring, made_by_us = Wiring(settings), topics.make
+    orders = NewTopic(wiring.topic("events.orders"), 3, 1, config=TOPICS["events.orders"].settings())
+
+    def made_by_another_first(admin: AdminClient, new: Sequence[NewTopic]) -> None:
+        admin.create_topics([orders])[orders.topic].result()
+        made_by_us(admin, new)
+
+    monkeypatch.setattr(topics, "make", made_by_another_first)
+    provision = Provision(wiring)
+    assert len(provision.apply()) == len(TOPICS) + len(CHANGELOGS)
     assert [change.kind for change in provision.plan()] == ["partitions"]
 
 

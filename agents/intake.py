@@ -98,6 +98,7 @@ class Intake(Generic[T]):
                 break
             for record, error in refused:
                 self._dead_letters.put(batch, record, error, self._clock())
+            refused.clear()  # an error's traceback has the frame that made this list, and with it the whole chunk
             await batch.wait_for_capacity()
             await asyncio.sleep(0)  # a chunk of dead letters causes no work that would let others have their turn
             taken = Chunk(batch, records, read)

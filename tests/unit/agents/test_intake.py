@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,6 +106,22 @@ async def test_what_cannot_be_read_is_dead_lettered_with_its_bytes_and_never_sto
         (b"x", "internal", 2, "", "deliveries.webhook"),
     ]
     assert (role.counted("invalid_event"), role.counted("internal")) == (1, 1)
+
+
+async def test_nothing_of_a_chunk_outlasts_it_though_records_were_refused() -> None:
+    """Chunks that wait for the collector are memory by the hundred megabyte, where what cannot be read is large."""
+    role = Role()
+    records: list[Any] = [Record(0, b"1"), Record(1, None), Record(2, b"x")]
+    left = [weakref.ref(one) for one in records]
+    owner: Any = None
+    written: Any = role.written
+    gc.disable()
+    try:
+        await role.intake.take(Batch(TP("deliveries.webhook", 2), records, owner=owner, producer=written, epoch=0))
+        del records
+        assert [one() for one in left] == [None, None, None]
+    finally:
+        gc.enable()
 
 
 async def test_a_registry_that_is_away_is_waited_for_and_no_record_is_refused_twice(

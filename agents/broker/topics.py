@@ -19,19 +19,20 @@ _TIMEOUT = 10.0
 _LISTED_SECONDS = 60.0
 """Until new topics are known everywhere: a busy broker takes its time over some hundred partitions."""
 
-_NOT_YET = {
+_NO_ANSWER = {
+    KafkaError.REQUEST_TIMED_OUT, KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._DESTROY_BROKER,
+}  # fmt: skip
+"""A broker went while it was asked: also one that the others fenced, which the client then forgets with its question."""
+
+_NOT_YET = _NO_ANSWER | {
     KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART,
-    KafkaError.KAFKA_STORAGE_ERROR, KafkaError.REQUEST_TIMED_OUT, KafkaError.OFFSET_NOT_AVAILABLE,
-    KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION, KafkaError._NOENT, KafkaError._TIMED_OUT,
-    KafkaError._TRANSPORT,
+    KafkaError.KAFKA_STORAGE_ERROR, KafkaError.OFFSET_NOT_AVAILABLE, KafkaError._UNKNOWN_TOPIC,
+    KafkaError._UNKNOWN_PARTITION, KafkaError._NOENT,
 }  # fmt: skip
 """Answers of a leader that is not one yet."""
 
 _MADE_SECONDS = 30.0
-_NOT_MADE_YET = {
-    KafkaError.INVALID_REPLICATION_FACTOR, KafkaError.NOT_CONTROLLER, KafkaError.REQUEST_TIMED_OUT,
-    KafkaError._TIMED_OUT, KafkaError._TRANSPORT,
-}  # fmt: skip
+_NOT_MADE_YET = _NO_ANSWER | {KafkaError.INVALID_REPLICATION_FACTOR, KafkaError.NOT_CONTROLLER}
 """Answers of a cluster whose brokers are not all there: asked again for so long. A topic may be made all the same."""
 
 Kind = Literal["create", "settings", "partitions"]

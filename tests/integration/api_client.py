@@ -127,12 +127,12 @@ def wired(settings: Settings, dsn: str, names: Iterable[str], partitions: int = 
 
 
 @asynccontextmanager
-async def running_api(wiring: Wiring, **settings: Any) -> AsyncIterator[Api]:
-    """The API of a wiring's deployment."""
+async def running_api(wiring: Wiring, *, body_seconds: float = 60.0, **settings: Any) -> AsyncIterator[Api]:
+    """The API of a wiring's deployment. `body_seconds`: more than a busy machine ever stands still."""
     mine: Settings = replace(wiring.settings, api=replace(wiring.settings.api, **settings))
     database = LateDatabase(mine)
     gate = Gate(mine.api.requests_a_minute, failures_within=timedelta(days=3_650))  # no window ends within a test
-    server = ApiServer(Wiring(mine), database.pool, Metrics(), utc_now, bodies=Bodies(seconds=2.0), gate=gate)
+    server = ApiServer(Wiring(mine), database.pool, Metrics(), utc_now, bodies=Bodies(seconds=body_seconds), gate=gate)
     runner, port = await listen(mine, server)
     try:
         with structlog.testing.capture_logs() as logged:

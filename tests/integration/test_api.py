@@ -316,18 +316,19 @@ async def test_a_key_may_ask_so_often(wiring: Wiring) -> None:
         assert (await api.ask("GET", "/distributions", role="viewer")).status == 200
 
 
-async def test_who_sends_slowly_is_let_go_and_keeps_nobody_waiting(api: Api) -> None:
-    _, port = api.base.rsplit(":", 1)
-    reader, writer = await asyncio.open_connection("127.0.0.1", int(port))
-    key = api.keys["shop", "admin"]
-    head = f"PUT /api/v1/distributions/a HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n"
-    writer.write(f"{head}content-type: application/json\r\ncontent-length: 100\r\n\r\n{{".encode())
-    await writer.drain()
-    assert (await api.ask("GET", "/distributions")).status == 200
-    async with asyncio.timeout(60):
-        answer = await reader.readuntil(b"\r\n")
-    assert answer.startswith(b"HTTP/1.1 408 ")
-    writer.close()
+async def test_who_sends_slowly_is_let_go_and_keeps_nobody_waiting(wiring: Wiring) -> None:
+    async with running_api(wiring, body_seconds=2.0) as api:
+        _, port = api.base.rsplit(":", 1)
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(port))
+        key = api.keys["shop", "admin"]
+        head = f"PUT /api/v1/distributions/a HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n"
+        writer.write(f"{head}content-type: application/json\r\ncontent-length: 100\r\n\r\n{{".encode())
+        await writer.drain()
+        assert (await api.ask("GET", "/distributions")).status == 200
+        async with asyncio.timeout(60):
+            answer = await reader.readuntil(b"\r\n")
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        writer.close()
 
 
 async def test_health_metrics_and_the_description_need_no_key(api: Api) -> None:

@@ -23,6 +23,9 @@ from schemas.errors import TryLater
 
 T = TypeVar("T")
 
+_MORE = 1.0
+"""Seconds that an answer is waited for beyond the question's own, which ends with the client's words for it."""
+
 
 class Admin(AdminClient):
     """An AdminClient without words of its own in the log. `close` it, or leave that to the end of the process."""
@@ -64,9 +67,9 @@ def _close_all() -> None:
 
 
 def answer_of(future: Future[T], seconds: float) -> T:
-    """The answer to a question. Raises KafkaException, and TryLater where none comes within `seconds`."""
+    """The answer to a question that may take `seconds`. Raises KafkaException, and TryLater where none comes."""
     try:
-        return future.result(seconds)
+        return future.result(seconds + _MORE)
     except TimeoutError as error:
         raise TryLater("Kafka does not answer in time") from error
 

@@ -17,8 +17,6 @@ from agents.broker.wire import Wire
 from schemas.errors import TryLater
 
 _TIMEOUT = 10.0
-_MORE = 1.0
-"""Seconds that an answer is waited for beyond the question's own, which ends with the client's words for it."""
 PATIENCE = 3.0
 """Of those who have an answer without what Kafka knows."""
 
@@ -110,11 +108,11 @@ class Extents:
                 for one in questions
             ]
             try:
-                return [{place: offset_of(answer, left + _MORE) for place, answer in one.items()} for one in asked]
+                return [{place: offset_of(answer, left) for place, answer in one.items()} for one in asked]
             except (KafkaException, TryLater):
-                self._made = None
                 if time.monotonic() > deadline:
                     raise
+                self._made = None
                 time.sleep(0.1)
 
     @contextmanager

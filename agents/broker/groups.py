@@ -16,8 +16,6 @@ from schemas.closed import Role, members
 from schemas.errors import TryLater
 
 _TIMEOUT = 10.0
-_MORE = 1.0
-"""Seconds that an answer is waited for beyond the question's own, which ends with the client's words for it."""
 NOBODY = "nobody"
 
 Place = tuple[str, int]
@@ -94,7 +92,7 @@ def _owners(admin: Admin, wire: Wire, roles: Iterable[str]) -> dict[str, dict[Pl
     groups = {wire.group(role): role for role in roles}
     try:
         asked = admin.describe_consumer_groups(list(groups), request_timeout=_TIMEOUT)
-        return {groups[group]: _places(answer_of(answer, _TIMEOUT + _MORE)) for group, answer in asked.items()}
+        return {groups[group]: _places(answer_of(answer, _TIMEOUT)) for group, answer in asked.items()}
     except KafkaException as error:
         raise TryLater(f"Kafka does not answer: {error.args[0].str()}") from error
 

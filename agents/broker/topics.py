@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -22,7 +22,7 @@ _LISTED_SECONDS = 60.0
 _NO_ANSWER = {
     KafkaError.REQUEST_TIMED_OUT, KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._DESTROY_BROKER,
 }  # fmt: skip
-"""A broker went while it was asked: also one that the others fenced, which the client then forgets with its question."""
+"""A broker went while it was asked: also one that others fenced, which the client then forgets with its question."""
 
 _NOT_YET = _NO_ANSWER | {
     KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART,
@@ -90,7 +90,7 @@ class Provision:
         new = [self._new_topic(change.topic) for change in changes if change.kind == "create"]
         make(self._admin, new)
         there = self._wait_until_listed()  # another may have made one meanwhile, with partitions of its own number
-        wait_until_led(self._admin, [NewTopic(one.topic, there[one.topic]) for one in new])
+        wait_until_led(self._admin, {one.topic: there[one.topic] for one in new})
         for change in changes:
             if change.kind == "settings":
                 self._set(change.topic)
@@ -204,7 +204,7 @@ def make(admin: AdminClient, new: Sequence[NewTopic], *, seconds: float = _MADE_
         again = []
         for one, future in admin.create_topics(left, request_timeout=_TIMEOUT).items():
             try:
-                answer_of(future, _MADE_SECONDS)
+                answer_of(future, _TIMEOUT)
             except KafkaException as error:
                 if error.args[0].code() in _NOT_MADE_YET and time.monotonic() < deadline:
                     again.append(one)
@@ -215,13 +215,13 @@ def make(admin: AdminClient, new: Sequence[NewTopic], *, seconds: float = _MADE_
             time.sleep(0.2)
 
 
-def wait_until_led(admin: AdminClient, made: Iterable[NewTopic]) -> None:
-    """Wait for the leader of each partition of new topics. Raises TryLater after a minute.
+def wait_until_led(admin: AdminClient, partitions: Mapping[str, int]) -> None:
+    """Wait for the leader of each partition of new topics, by their names. Raises TryLater after a minute.
 
     A topic is listed before its leaders have its logs: who reads or writes in between is told that they do not lead it.
     """
     deadline = time.monotonic() + _LISTED_SECONDS
-    left = [TopicPartition(one.topic, number) for one in made for number in range(one.num_partitions)]
+    left = [TopicPartition(name, number) for name, count in partitions.items() for number in range(count)]
     while left := _not_led(admin, left):
         if time.monotonic() > deadline:
             raise TryLater(f"Kafka made topics, but no broker leads {left[0].topic}-{left[0].partition} yet")

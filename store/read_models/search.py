@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
 import asyncpg
 
-from schemas.closed import Outcome
+from schemas.closed import Outcome, members
 from store.postgres import passing_errors
 from store.sql import queries
 
@@ -83,7 +83,7 @@ class RecordedSearch:
         after = tuple(asked.after) if asked.after else (None, None, None)
         filters = (
             *(asked.customer_id, asked.distribution_id, asked.event_id, asked.delivery_id),
-            *([asked.outcome] if asked.outcome else list(get_args(Outcome)), asked.reason),
+            *([asked.outcome] if asked.outcome else list(members(Outcome)), asked.reason),
         )
         values = asked.project_id, lower, upper, _first_day(lower), *after, limit, *filters
         return await self._fetch(_query_of(asked), *values)

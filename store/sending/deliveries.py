@@ -22,19 +22,19 @@ _TOLD: dict[Action, AuditAction] = {
     "hurry": "deliveries.hurried",
 }
 
-_STATE_OF = {
-    **dict.fromkeys(("waiting", "held", "retried"), "waiting"),
-    "sent": "sent",
-    "recovered": "recovered",
-    **dict.fromkeys(("failed", "suppressed", "expired", "canceled"), "failed"),
+_NARROWED: dict[str, tuple[str | None, str | None]] = {
+    **dict.fromkeys(("waiting", "retried"), ("waiting", None)),
+    "held": ("waiting", "found_by_destination"),
+    "sent": ("sent", None),
+    "recovered": ("recovered", None),
+    "failed": ("failed", None),
+    **dict.fromkeys(("suppressed", "expired", "canceled"), ("failed", "found_by_end")),
+    **dict.fromkeys(("bounced", "complained"), (None, "found_by_reports")),
 }
-"""The state that a status implies, where it is one: said beside it, an index on what failed can be used."""
-_FOUND_BY = {
-    **dict.fromkeys(("bounced", "complained"), "found_by_reports"),
-    **dict.fromkeys(("suppressed", "expired", "canceled"), "found_by_end"),
-    "held": "found_by_destination",
-}
-"""By status, the block that narrows it. What is usual is found on the way, and needs none."""
+"""By status, the state that it implies, and the block that narrows it, where there are any.
+
+Said beside the status, the state lets an index on what failed be used. What is usual is found on the way.
+"""
 _WITHIN: dict[Action, str] = {
     "resend": ":over",
     "cancel": "d.state = 'waiting'",
@@ -72,7 +72,7 @@ class DeliveryFilter:
 
     def arguments(self) -> tuple[object, ...]:
         """The arguments of `chosen`; the state is said where the status tells it."""
-        told = replace(self, state=self.state or _STATE_OF.get(self.status or ""))
+        told = replace(self, state=self.state or _NARROWED.get(self.status or "", (None, None))[0])
         return tuple(list(one) if isinstance(one, tuple) else one for one in astuple(told))
 
 
@@ -150,7 +150,8 @@ class Deliveries:
 
     def _found_by(self, chosen: DeliveryFilter) -> str:
         """A condition that all meet that fit, by which the planner finds them where they are few."""
-        if (block := _FOUND_BY.get(chosen.status or "")) is not None:
+        _, block = _NARROWED.get(chosen.status or "", (None, None))
+        if block is not None:
             return self._sql[block]
         return self._sql["found_by_reason"] if chosen.reason else "true"
 

@@ -64,7 +64,7 @@ async def test_topics_are_made_once_enough_brokers_are_there(cluster: KafkaClust
     assert still == {making}
     await third
     await making
-    await asyncio.to_thread(wait_until_led, admin, [new])
+    await asyncio.to_thread(wait_until_led, admin, {"a": 2})
     await asyncio.to_thread(make, admin, [new])
 
 

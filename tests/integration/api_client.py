@@ -119,7 +119,7 @@ def wired(settings: Settings, dsn: str, names: Iterable[str], partitions: int = 
     topics = [made.topic(name) for name in names]
     new = [NewTopic(one, partitions, 1) for one in topics]
     make(admin, new)
-    wait_until_led(admin, new)
+    wait_until_led(admin, dict.fromkeys(topics, partitions))
     yield made
     made.close()
     wait(admin.delete_topics(topics, request_timeout=60).values(), timeout=60)

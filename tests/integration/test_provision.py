@@ -47,7 +47,7 @@ def test_what_is_made_can_be_read_at_once(settings: Settings) -> None:
 
 async def test_a_topic_that_is_made_and_that_the_broker_does_not_know_yet_is_waited_for(settings: Settings) -> None:
     admin, orders = AdminClient(settings.kafka.client()), NewTopic(Wiring(settings).topic("events.orders"), 2, 1)
-    waiting = asyncio.create_task(asyncio.to_thread(wait_until_led, admin, [orders]))
+    waiting = asyncio.create_task(asyncio.to_thread(wait_until_led, admin, {orders.topic: 2}))
     _, still = await asyncio.wait({waiting}, timeout=0.5)
     assert still == {waiting}, "nobody lists it, so nobody leads it"
     admin.create_topics([orders])[orders.topic].result(30)

@@ -47,7 +47,7 @@ def test_a_broker_that_goes_while_it_makes_a_topic_is_asked_again(code: int) -> 
 @pytest.mark.parametrize("code", [KafkaError._DESTROY_BROKER, KafkaError._TRANSPORT, KafkaError._TIMED_OUT])
 def test_a_broker_that_goes_while_it_is_asked_for_leaders_is_waited_for(code: int) -> None:
     admin: Any = Answering(None, code, None)
-    wait_until_led(admin, [NewTopic("a", 2, 3)])
+    wait_until_led(admin, {"a": 2})
     assert admin.left == []
 
 

@@ -335,7 +335,7 @@ async def test_of_all_lag_a_send_asks_for_that_of_its_own_topics(stage: Stage) -
 
 
 async def test_a_send_waits_until_its_distribution_starts(stage: Stage) -> None:
-    starts = datetime.now(UTC) + timedelta(seconds=4)
+    starts = datetime.now(UTC) + timedelta(seconds=8)
     later = with_fields(rule(distribution="spring", starts_at=starts.isoformat(), **MANUAL), version=2)
     send = await stage.send(ToCustomers(["c1"]))
     await Control(stage.pool).save([Change(later, "", ())], applied_by="ann", now=datetime.now(UTC))

@@ -157,7 +157,7 @@ async def details_are_one_line_that_every_store_keeps(case: ChannelCase) -> None
 async def a_timeout_after_the_request_was_written_is_unanswered(case: ChannelCase) -> None:
     async with set_up(case) as (fake, channel):
         case.slow(fake, 30.0)
-        receipt = await asyncio.wait_for(send(case, channel, case.delivery(fake), timeout=0.5), LONG)
+        receipt = await asyncio.wait_for(send(case, channel, case.delivery(fake), timeout=2.0), LONG)
         assert isinstance(receipt, Unanswered)
 
 

@@ -472,7 +472,7 @@ async def test_a_server_without_the_encryption_that_the_account_asks_for_blocks_
 async def test_an_answer_that_is_none_is_possibly_accepted_and_ends_the_session(sink: SmtpSink, said: str) -> None:
     channel = Email(fixed_accounts("email", {"main": account(sink.port)}), Templates())
     sink.replies.append(said)
-    receipt = await channel.send(channel.render(delivery("email"), TEMPLATE), timeout=1, now=now())
+    receipt = await channel.send(channel.render(delivery("email"), TEMPLATE), timeout=3, now=now())
     assert isinstance(receipt, Unanswered)
     assert isinstance(await again(channel), Accepted)
     assert sink.connections == 2

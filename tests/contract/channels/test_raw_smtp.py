@@ -257,7 +257,7 @@ async def test_a_server_that_offers_pipelining_and_loses_commands_gets_them_one_
 async def test_a_server_that_does_not_answer_all_commands_of_one_write_gets_them_one_by_one_the_next_time() -> None:
     async with opened("PIPELINING") as (server, channel):
         server.once |= {"rcpt": RawReply(()), "data": RawReply(())}
-        assert isinstance(await send(channel, 1, timeout=2.0), Deferred)
+        assert isinstance(await send(channel, 1, timeout=4.0), Deferred)
         (pool,) = channel._pools.values()
         assert not pool._pipelines
         assert isinstance(await send(channel, 1), Accepted)

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    OffsetSpec,
+    ResourceType,
+)
 
 from agents.broker.admin import Admin, answer_of, offset_of
 from agents.broker.wire import Wire
@@ -189,8 +197,13 @@ class Provision:
         return changes
 
     def _set(self, name: str) -> None:
-        resource = ConfigResource(ResourceType.TOPIC, name, set_config=self._declared[name].settings())
-        for future in self._admin.alter_configs([resource]).values():
+        """Make a topic's settings those declared; what else somebody set for it stays."""
+        entries = [
+            ConfigEntry(setting, value, incremental_operation=AlterConfigOpType.SET)
+            for setting, value in self._settings(self._declared[name]).items()
+        ]
+        resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=entries)
+        for future in self._admin.incremental_alter_configs([resource], request_timeout=_TIMEOUT).values():
             _wait(future, name)
 
 

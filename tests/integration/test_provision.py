@@ -9,7 +9,15 @@ from dataclasses import replace
 
 import pytest
 from confluent_kafka import TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    OffsetSpec,
+    ResourceType,
+)
 
 from agents.broker import topics
 from agents.broker.partitioner import partition_of
@@ -65,6 +73,24 @@ def test_unequal_partition_counts_refuse_to_start_with_what_to_do(settings: Sett
     with pytest.raises(CannotStart, match=r"must have equal partition counts.*events\.orders has 3"):
         provision.check()
     assert [change.kind for change in provision.plan()] == ["partitions"]
+
+
+def test_what_somebody_else_set_for_a_topic_stays(settings: Settings) -> None:
+    """Of ours the copies that have to be in step are set as well: what was made for one broker lacks that."""
+    Provision(Wiring(settings)).apply()
+    admin = AdminClient(settings.kafka.client())
+    orders = Wiring(settings).topic("events.orders")
+    own = {"message.timestamp.type": "LogAppendTime", "retention.bytes": "1000000", "retention.ms": "1"}
+    entries = [ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET) for name, value in own.items()]
+    asked = ConfigResource(ResourceType.TOPIC, orders, incremental_configs=entries)
+    admin.incremental_alter_configs([asked])[asked].result(60)
+    of_three = Provision(Wiring(replace(settings, topics=replace(settings.topics, replication=3))))
+    assert {change.kind for change in of_three.apply()} == {"settings"}
+    assert of_three.plan() == []
+    (found,) = admin.describe_configs([ConfigResource(ResourceType.TOPIC, orders)]).values()
+    told = {name: entry.value for name, entry in found.result(60).items()}
+    wanted = {**own, **TOPICS["events.orders"].settings(), "min.insync.replicas": "2"}
+    assert {name: told[name] for name in wanted} == wanted
 
 
 def test_a_topic_that_another_makes_meanwhile_is_taken_with_the_partitions_that_it_has(

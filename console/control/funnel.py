@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,9 +13,10 @@ import asyncpg
 
 from console.control.context import ProjectContext
 from console.control.moments import range_until_now
+from console.control.over_time import OverTime, Range, bucket_of, over_time
 from console.control.statistics import whole_minute
 from schemas.errors import BadQuestion
-from store.read_models.counts import Count, CountFilter, Dimension, counts
+from store.read_models.counts import Bucket, Count, CountFilter, Dimension, counts
 from store.read_models.results import ResultFilter, redemptions
 
 DEFAULT_SINCE = "7d"
@@ -32,20 +34,8 @@ _BASES: Mapping[StepName, StepName] = {
 }  # fmt: skip
 """Of each step the one that it is a share of: not the step before, where others tell that one, or nobody does."""
 _BY: tuple[Dimension, ...] = ("reason",)
+_NOT_MADE = ("skipped", "deferred")
 _NOT_SENT = ("failed", "suppressed", "expired", "canceled", "bounced", "complained")
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """A range of time, and the one of the same length before it."""
-
-    since: datetime
-    until: datetime
-
-    @property
-    def before(self) -> Range:
-        """The range of the same length that ends where this one begins."""
-        return Range(self.since - (self.until - self.since), self.since)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +64,11 @@ class ReasonCount:
 
 @dataclass(frozen=True, slots=True)
 class Funnel:
-    """The steps of a distribution's messages, and why others did not come so far, the most frequent first."""
+    """The steps of a distribution's messages, why others did not come so far, the most frequent first, and when."""
 
     steps: tuple[Step, ...]
     reasons: tuple[ReasonCount, ...]
+    over_time: OverTime
 
 
 def read_range(project: ProjectContext, given: Mapping[str, Any], now: datetime) -> Range:
@@ -88,33 +79,42 @@ def read_range(project: ProjectContext, given: Mapping[str, Any], now: datetime)
     return Range(whole_minute(since), whole_minute(until, up=True))
 
 
-async def funnel(pool: asyncpg.Pool, project_id: str, distribution: str, asked: Range) -> Funnel:
+async def funnel(pool: asyncpg.Pool, project: ProjectContext, distribution: str, asked: Range) -> Funnel:
     """The numbers of a distribution, of events of a range. Raises TryLater.
 
     A decision that was put off is not counted beside the one that was made at last. What is redeemed is so of
     purchases within the range.
     """
-    decided, ended, redeemed = await _numbers(pool, project_id, distribution, asked)
-    before = _steps(*await _numbers(pool, project_id, distribution, asked.before))
-    steps = _steps(decided, ended, redeemed)
+    numbers = _Numbers(pool, project, distribution)
+    (decided, ended, redeemed), earlier = await asyncio.gather(
+        numbers.of(asked, _BY, bucket_of(asked)), numbers.of(asked.before)
+    )
+    steps, before = _steps(decided, ended, redeemed), _steps(*earlier)
     return Funnel(
         tuple(Step(name, records, before[name], _BASES.get(name)) for name, records in steps.items()),
         _reasons(decided, ended),
+        over_time(asked, project.zone, decided, ended),
     )
 
 
-async def _numbers(
-    pool: asyncpg.Pool, project_id: str, distribution: str, asked: Range
-) -> tuple[list[Count], list[Count], int]:
-    """Decisions, ends and reports by their reason; and how many redemptions were not taken back."""
-    chosen = CountFilter(project_id, asked.since, asked.until, distribution)
-    bought = ResultFilter(project_id, asked.since, asked.until, distribution)
-    redeemed = await redemptions(pool, bought, most=_MOST)
-    return (
-        await counts(pool, "decisions", chosen, _BY),
-        await counts(pool, "statuses", chosen, _BY),
-        sum(one.redemptions - one.taken_back for one in redeemed),
-    )
+@dataclass(frozen=True, slots=True)
+class _Numbers:
+    """Decisions, ends and reports of a distribution, and how many redemptions were not taken back."""
+
+    pool: asyncpg.Pool
+    project: ProjectContext
+    distribution: str
+
+    async def of(
+        self, asked: Range, by: Sequence[Dimension] = (), bucket: Bucket | None = None
+    ) -> tuple[list[Count], list[Count], int]:
+        pool, whose, zone = self.pool, self.project.project_id, str(self.project.zone)
+        chosen = CountFilter(whose, asked.since, asked.until, self.distribution)
+        decided = await counts(pool, "decisions", chosen, by, bucket, zone)
+        ended = await counts(pool, "statuses", chosen, by, bucket, zone)
+        bought = ResultFilter(whose, asked.since, asked.until, self.distribution)
+        redeemed = await redemptions(pool, bought, most=_MOST)
+        return decided, ended, sum(one.redemptions - one.taken_back for one in redeemed)
 
 
 def _steps(decided: Iterable[Count], ended: Iterable[Count], redeemed: int) -> dict[StepName, int]:
@@ -135,7 +135,9 @@ def _by_outcome(counted: Iterable[Count]) -> Counter[str]:
 
 
 def _reasons(decided: Iterable[Count], ended: Iterable[Count]) -> tuple[ReasonCount, ...]:
-    chosen = [one for one in decided if one.outcome in ("skipped", "deferred")]
-    chosen += [one for one in ended if one.outcome in _NOT_SENT]
-    found = [ReasonCount(one.outcome, one.reason or "", one.records) for one in chosen]
-    return tuple(sorted(found, key=lambda one: (-one.records, one.outcome, one.reason)))
+    found: Counter[tuple[str, str]] = Counter()
+    for one in (*decided, *ended):
+        if one.outcome in _NOT_MADE or one.outcome in _NOT_SENT:
+            found[one.outcome, one.reason or ""] += one.records
+    rows = [ReasonCount(outcome, reason, records) for (outcome, reason), records in found.items() if records]
+    return tuple(sorted(rows, key=lambda one: (-one.records, one.outcome, one.reason)))

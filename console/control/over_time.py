@@ -8,11 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Literal
 
-import asyncpg
-
-from console.control.context import ProjectContext
-from console.control.funnel import Range
-from store.read_models.counts import Bucket, Count, CountFilter, counts
+from store.read_models.counts import Bucket, Count
 
 Became = Literal["sent", "skipped", "failed"]
 Unit = Literal["minute", "hour", "day", "week"]
@@ -30,6 +26,19 @@ _ENDED: Mapping[str, Became] = {
     **dict.fromkeys(("failed", "suppressed", "expired", "canceled"), "failed"),
 }
 """Each message once: what was held is decided again, and what its provider reported later was sent before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A range of time, and the one of the same length before it."""
+
+    since: datetime
+    until: datetime
+
+    @property
+    def before(self) -> Range:
+        """The range of the same length that ends where this one begins."""
+        return Range(self.since - (self.until - self.since), self.since)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +67,25 @@ class OverTime:
     parts: Sequence[Part]
 
 
-async def over_time(pool: asyncpg.Pool, project: ProjectContext, distribution: str, asked: Range) -> OverTime:
-    """The numbers of a distribution, of events of a range; hours, days and weeks begin as in the project's zone.
+def bucket_of(asked: Range) -> Bucket:
+    """The buckets that a range is counted by to be divided."""
+    unit, _ = _division(asked)
+    return "day" if unit == "week" else unit
 
-    Raises TryLater.
-    """
-    unit, length = next((unit, length) for unit, length, most in _LENGTHS if asked.until - asked.since <= most)
-    chosen = CountFilter(project.project_id, asked.since, asked.until, distribution)
-    bucket: Bucket = "day" if unit == "week" else unit
-    zone = str(project.zone)
-    decided = await counts(pool, "decisions", chosen, bucket=bucket, zone=zone)
-    ended = await counts(pool, "statuses", chosen, bucket=bucket, zone=zone)
-    begins = beginnings(unit, length, asked, project.zone)
+
+def over_time(asked: Range, zone: tzinfo, decided: Iterable[Count], ended: Iterable[Count]) -> OverTime:
+    """The range divided, by counts in buckets of `bucket_of`; hours, days and weeks begin as in the zone."""
+    unit, length = _division(asked)
+    begins = beginnings(unit, length, asked, zone)
     found: list[dict[Became, int]] = [{} for _ in begins]
     _add(found, begins, decided, _DECIDED)
     _add(found, begins, ended, _ENDED)
     edges = [max(asked.since, begins[0]), *begins[1:], asked.until]
     return OverTime(unit, [Part(*each) for each in zip(edges, edges[1:], found, strict=False)])
+
+
+def _division(asked: Range) -> tuple[Unit, timedelta]:
+    return next((unit, length) for unit, length, most in _LENGTHS if asked.until - asked.since <= most)
 
 
 def beginnings(unit: Unit, length: timedelta, asked: Range, zone: tzinfo) -> list[datetime]:

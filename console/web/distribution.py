@@ -10,8 +10,8 @@ from console.control import archive, distribution_versions, distributions
 from console.control.deliveries import NO_REASON
 from console.control.distribution_versions import ShownVersion as VersionAsWritten
 from console.control.ending import OVER
-from console.control.funnel import DEFAULT_SINCE, Funnel, Range, ReasonCount, StepName, funnel, read_range
-from console.control.over_time import Part, over_time
+from console.control.funnel import DEFAULT_SINCE, Funnel, ReasonCount, StepName, funnel, read_range
+from console.control.over_time import Part, Range
 from console.web.chart import chart
 from console.web.pages import FieldProblem, respond
 from console.web.project_pages import (
@@ -68,8 +68,7 @@ async def page_of_one(
     rule = await distributions.find(mine.pool, mine.project_id, identity)
     asked, problems = _range(mine)
     problems = (*wrong, *problems)
-    numbers = await funnel(mine.pool, mine.project_id, rule.id, asked)
-    parts = await over_time(mine.pool, mine.context, rule.id, asked)
+    numbers = await funnel(mine.pool, mine.context, rule.id, asked)
     number = _number(mine, "version", rule.version)
     chosen = await distribution_versions.shown(mine.pool, mine.project_id, rule.id, number)
     newest = await distributions.version(mine.pool, mine.project_id, rule.id, rule.version)
@@ -93,7 +92,7 @@ async def page_of_one(
         range_since=asked.since,
         range_until=asked.until,
         steps=_steps(mine, rule, numbers, asked),
-        chart=chart(parts, lambda part: _list_of_part(mine, rule, part)),
+        chart=chart(numbers.over_time, lambda part: _list_of_part(mine, rule, part)),
         reasons=_reasons(mine, rule, numbers, asked),
         versions=rows,
         older=older,

@@ -12,8 +12,8 @@ import pytest
 
 from agents.clock import utc_now
 from console.control.context import ProjectContext
-from console.control.funnel import Range
-from console.control.over_time import over_time
+from console.control.funnel import funnel
+from console.control.over_time import Range
 from schemas.delivery import DistributionRef
 from schemas.formats.days import zone_of
 from schemas.formats.durations import parse_duration
@@ -135,7 +135,7 @@ async def test_bars_over_time_count_what_the_steps_count(site: Site, since: str,
     now = utc_now()
     await fill(site, now)
     asked, context = Range(now - parse_duration(since), now), ProjectContext("shop", zone=zone_of(zone))
-    found = await over_time(site.pool, context, "thanks", asked)
+    found = (await funnel(site.pool, context, "thanks", asked)).over_time
     sums = {name: sum(one.records.get(name, 0) for one in found.parts) for name in ("sent", "skipped", "failed")}
     assert sums == {"sent": 4, "skipped": 4, "failed": 2}
     (there,) = [one for one in found.parts if one.records.get("skipped")]

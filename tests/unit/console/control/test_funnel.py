@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from console.control.funnel import Range, Step
+from console.control.funnel import Step
+from console.control.over_time import Range
 
 NOW = datetime(2026, 11, 29, 10, tzinfo=UTC)
 

@@ -7,8 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from console.control.funnel import Range
-from console.control.over_time import Became, OverTime, Part, Unit, beginnings
+from console.control.over_time import Became, OverTime, Part, Range, Unit, beginnings
 from console.web.chart import Bar, chart
 
 DAY = timedelta(days=1)

@@ -3,7 +3,8 @@
 Faust's recovery may end silently, and a join may never come to its end; the process lives on and consumes nothing. So
 these have to move: the join, the restoring of tables, each partition that has lag, and loops that run beside these.
 A partition whose batches only wait behind others' moves with them: a worker that is slow would be slower anew.
-Where a dependency says that it is away, waiting for it is no stall: a new process would wait as well.
+Where a dependency says that it is away, waiting for it is no stall: a new process would wait as well. Nor is time in
+which the process stood still as a whole, as with its machine: nothing could move, and all goes on by itself.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ STALL_SECONDS = 60.0
 """Work without progress for so long ends the process: the supervisor starts a new one."""
 
 _ANSWER_SECONDS = 5.0
+_SEEN_SHARE = 0.25
+"""Of the time until a stall: two looks that are further apart were so since the process stood still."""
 
 
 @dataclass(slots=True)
@@ -88,9 +91,11 @@ class ProgressWatch:
         self._asked: dict[Any, int] = {}
         self._lag: dict[Any, int] = {}
         self._open: dict[Any, _Moved] = {}
+        self._looked_at = clock()
 
     async def observe(self) -> None:
         """Take the positions as they are."""
+        self._leave_out(self._clock() - self._looked_at - self._stall_seconds * _SEEN_SHARE)
         assigned = self._assigned()
         await self._ask_for_ends([tp for tp in assigned if self._stands_still(tp)])
         now = self._clock()  # asking takes its time where nobody answers
@@ -105,6 +110,12 @@ class ProgressWatch:
         for gone in self._moved.keys() - steps.keys():
             del self._moved[gone]
         self._measure(now, before.keys() - self._lag.keys())
+        self._looked_at = self._clock()
+
+    def _leave_out(self, seconds: float) -> None:
+        """Count as if these had not been."""
+        for moved in (*self._moved.values(), *self._open.values()) if seconds > 0 else ():
+            moved.at += seconds
 
     def stalled_seconds(self) -> float:
         """Seconds for which the worst of what should move has not."""

@@ -70,6 +70,18 @@ async def test_the_seconds_of_a_loop_count_from_when_it_must_progress_and_end_wi
     assert (one.watch.is_stalled(), one.watch.stalled_seconds()) == (False, 0.0)
 
 
+async def test_time_in_which_the_process_stood_still_is_no_stall() -> None:
+    """As with its container or its machine: what it had in hand goes on where it was."""
+    one = Watched()
+    one.loop.must_progress = True
+    await one.pass_seconds(40, rounds=False)
+    one.now += 3600
+    await one.pass_seconds(1, rounds=False)
+    assert (one.watch.is_stalled(), round(one.watch.stalled_seconds())) == (False, 54)
+    await one.pass_seconds(7, rounds=False)
+    assert one.watch.health().stalled == ["due customers"], "it does not go on all the same"
+
+
 async def test_waiting_for_what_is_away_is_no_stall_and_an_attempt_that_hangs_is_one() -> None:
     one, this = Watched(), object()
     one.loop.must_progress = True

@@ -106,7 +106,7 @@ class Deliveries:
         self, chosen: DeliveryFilter, limit: int, after: tuple[datetime, str] | None = None
     ) -> list[asyncpg.Record]:
         """The newest of those chosen, at most `limit`, without their records; behind one by its created_at and id."""
-        sql = with_parts(self._sql["listed"], {"found_by": self._found_by(chosen)})
+        sql = self._narrowed("listed", chosen)
         return await self._fetch(sql, *chosen.arguments(), limit, *(after or (None, None)))
 
     async def missed(self, chosen: DeliveryFilter) -> dict[str, str | None]:
@@ -116,11 +116,11 @@ class Deliveries:
 
     async def groups(self, chosen: DeliveryFilter, limit: int) -> list[asyncpg.Record]:
         """channel, destination, state, reason, detail, deliveries, oldest; the most frequent first."""
-        return await self._fetch(self._sql["groups"], *chosen.arguments(), limit)
+        return await self._fetch(self._narrowed("groups", chosen), *chosen.arguments(), limit)
 
     async def standing(self, action: Action, chosen: DeliveryFilter) -> Standing:
         """The reach of an action, before it is done."""
-        (row,) = await self._fetch(self._with(self._sql["standing"], action), *chosen.arguments())
+        (row,) = await self._fetch(self._with(self._narrowed("standing", chosen), action), *chosen.arguments())
         return Standing(**row)
 
     async def act(self, action: Action, chosen: DeliveryFilter, actor: str, *, after: str, limit: int) -> list[str]:
@@ -137,7 +137,8 @@ class Deliveries:
 
         delivery_id, customer_id, channel, record, possibly_accepted, against (the reason not to, or None).
         """
-        return await self._fetch(self._with(self._sql["resendable"], "resend"), *chosen.arguments(), after, limit)
+        sql = self._with(self._narrowed("resendable", chosen), "resend")
+        return await self._fetch(sql, *chosen.arguments(), after, limit)
 
     async def actions_of(self, delivery_ids: list[str]) -> list[asyncpg.Record]:
         """delivery_id, at, action, actor; in order."""
@@ -148,12 +149,12 @@ class Deliveries:
         rows = await self._fetch(self._sql["shown"], project_id, delivery_id)
         return rows[0]["record"] if rows else None
 
-    def _found_by(self, chosen: DeliveryFilter) -> str:
-        """A condition that all meet that fit, by which the planner finds them where they are few."""
+    def _narrowed(self, name: str, chosen: DeliveryFilter) -> str:
+        """A statement with a condition that all meet that fit, by which the planner finds them where they are few."""
         _, block = _NARROWED.get(chosen.status or "", (None, None))
-        if block is not None:
-            return self._sql[block]
-        return self._sql["found_by_reason"] if chosen.reason else "true"
+        if block is None and chosen.reason:
+            block = "found_by_reason"
+        return with_parts(self._sql[name], {"found_by": self._sql[block] if block else "true"})
 
     def _with(self, sql: str, action: Action) -> str:
         parts = {

@@ -96,7 +96,7 @@ select channel, destination, state, coalesce(reason, '') as reason,
        end as detail,
        count(*) as deliveries, min(created_at) as oldest
 from deliveries d
-where :chosen
+where :chosen and :found_by
 group by 1, 2, 3, 4, 5
 order by deliveries desc, 1, 2, 3, 4, 5
 limit $14;
@@ -110,7 +110,7 @@ select count(*) filter (where :reached) as within,
        count(*) filter (where :over and (erased or record = '')) as erased,
        count(*) as chosen
 from deliveries d
-where :chosen;
+where :chosen and :found_by;
 
 -- name: reached
 -- The action can be done to it.
@@ -165,7 +165,7 @@ on conflict (project_id, channel, destination) do update set hurried_at = exclud
 select d.delivery_id, d.customer_id, d.channel, d.record, d.possibly_accepted and d.state = 'failed' as possibly_accepted,
        :against as against
 from ended_deliveries d
-where :chosen and :within and not :in_the_way and d.delivery_id > $14
+where :chosen and :found_by and :within and not :in_the_way and d.delivery_id > $14
 order by d.delivery_id limit $15;
 
 -- name: resend

@@ -316,7 +316,42 @@ RARE: list[dict[str, str]] = [
 
 @pytest.mark.parametrize("given", RARE, ids=lambda given: " ".join(given.values()) or "all")
 async def test_the_newest_of_many_are_found_without_reading_the_rest(pool: asyncpg.Pool, given: dict[str, str]) -> None:
-    ledger, deliveries = Ledger(pool), Deliveries(pool)
+    await _many(pool)
+    deliveries, plans = explained(pool)
+    await deliveries.newest(chosen(**given), 5)
+    (plan,) = plans
+    assert plan["Actual Rows"] == 5
+    assert rows_read(plan) < 1000, plan
+
+
+async def test_few_of_many_are_counted_and_judged_without_reading_the_rest(pool: asyncpg.Pool) -> None:
+    await _many(pool)
+    deliveries, plans = explained(pool)
+    for given in ({"status": "bounced"}, {"status": "suppressed"}, {"status": "held"}, {"reason": "no_address"}):
+        for asked in (deliveries.groups(chosen(**given), 5), deliveries.resendable(chosen(**given), after="", limit=5)):
+            await asked
+            assert rows_read(plans[-1]) < 1000, (given, plans[-1])
+        with pytest.raises(ValueError, match="unpack"):  # a plan is none of its rows
+            await deliveries.standing("resend", chosen(**given))
+        assert rows_read(plans[-1]) < 1000, (given, plans[-1])
+
+
+def explained(pool: asyncpg.Pool) -> tuple[Deliveries, list[dict[str, Any]]]:
+    """A store that has its questions explained and answers none, and the plans of those that were asked."""
+    deliveries, plans = Deliveries(pool), list[dict[str, Any]]()
+
+    async def explain(sql: str, *arguments: object) -> list[asyncpg.Record]:
+        plan = await pool.fetchval("explain (analyze, timing off, format json) " + sql, *arguments)
+        plans.append(json.loads(plan)[0]["Plan"])
+        return []
+
+    deliveries._fetch = explain  # type: ignore[method-assign]
+    return deliveries, plans
+
+
+async def _many(pool: asyncpg.Pool) -> None:
+    """Three thousand deliveries, mostly sent and of one distribution."""
+    ledger = Ledger(pool)
     for start in range(0, 3000, 100):
         rows = [
             new(n, "b" if 90 <= n < 100 else "a", distribution_id="rare" if n % 100 == 0 else "often")
@@ -327,18 +362,6 @@ async def test_the_newest_of_many_are_found_without_reading_the_rest(pool: async
         await settle(ledger, *ends)
     await _the_few(pool, ledger)
     await pool.execute("vacuum analyze open_deliveries, ended_deliveries, status_events")
-    plans = list[dict[str, Any]]()
-
-    async def explained(sql: str, *arguments: object) -> list[asyncpg.Record]:
-        plan = await pool.fetchval("explain (analyze, timing off, format json) " + sql, *arguments)
-        plans.append(json.loads(plan)[0]["Plan"])
-        return []
-
-    deliveries._fetch = explained  # type: ignore[method-assign]
-    await deliveries.newest(chosen(**given), 5)
-    (plan,) = plans
-    assert plan["Actual Rows"] == 5
-    assert rows_read(plan) < 1000, plan
 
 
 async def _the_few(pool: asyncpg.Pool, ledger: Ledger) -> None:
